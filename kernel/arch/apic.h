@@ -1,0 +1,28 @@
+// Local APIC, I/O APIC and the interrupt controller's bring-up (Intel SDM vol. 3, chapter 10).
+#pragma once
+#include <cstdint>
+
+#include "kernel/base/types.h"
+
+// Masks the legacy PICs (after remapping them off the exception vectors), switches the
+// local APIC on (x2APIC where there is one) and programs the I/O APICs from the MADT, all
+// lines masked. Boot CPU, after ACPI.
+void apic_init();
+// The calling CPU's local APIC.
+void apic_init_cpu();
+uint32_t apic_id();
+void apic_eoi();
+void apic_send_ipi(uint32_t apic_id, uint8_t vector);
+void apic_send_nmi(uint32_t apic_id);
+void apic_send_init(uint32_t apic_id);
+void apic_send_startup(uint32_t apic_id, uint8_t page);  // 4 KiB page number below 1 MiB
+
+// Routes ISA interrupt `irq` (0..15, after MADT overrides) to the boot CPU as vector
+// kVectorIrqBase + irq and unmasks it.
+void ioapic_enable_isa(uint8_t irq);
+
+// One-shot timer of the calling CPU: interrupts (kVectorTimer) `ns` nanoseconds from now
+// (at least 1). Uses TSC deadline where there is one. 0 switches it off.
+void apic_timer_arm(uint64_t ns);
+// Measures the timer against the calibrated TSC; boot CPU, after tsc_calibrate.
+void apic_timer_calibrate();

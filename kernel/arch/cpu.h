@@ -1,0 +1,63 @@
+// Per-CPU data. While the kernel runs, GS points at the running CPU's Cpu, so this_cpu()
+// is one load. The kernel is not preempted inside itself: a Cpu reference stays valid until
+// the next call that may sleep or yield.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "kernel/arch/asm_offsets.h"
+#include "kernel/base/lab_state.h"
+#include "kernel/base/types.h"
+
+struct Thread;
+
+inline constexpr uint32_t kMaxCpus = 16;
+
+struct alignas(kCacheLine) Cpu {
+    Cpu* self;
+    Thread* current;
+    uint64_t kernel_rsp;
+    uint64_t user_rsp;
+    uint32_t id;
+    uint32_t apic_id;
+    Thread* idle;              // runs when the run queue is empty
+    PhysAddr active_page_map;  // what CR3 holds
+    std::atomic<bool> online;
+    std::atomic<bool> idling;      // halted or about to halt: needs an IPI to notice work
+    std::atomic<uint32_t> ipi_pending;  // IpiWork bits (kernel/arch/ipi.h)
+    uint32_t interrupt_depth;      // > 0 while an interrupt handler runs
+    uint32_t held_locks;           // spin locks held, for the lock-rank checker
+    uint32_t held_ranks[16];
+    bool tss_rsp0_valid;
+
+    LabState<512> boot_lab;     // lab 1: GDT and TSS of this CPU
+    LabState<4096> paging_lab;  // lab 2: frame cache
+    LabState<1024> sched_lab;   // lab 4: run queue, shootdown mailbox
+    LabState<512> metrics_lab;  // lab 7
+};
+static_assert(offsetof(Cpu, self) == CPU_SELF);
+static_assert(offsetof(Cpu, current) == CPU_CURRENT);
+static_assert(offsetof(Cpu, kernel_rsp) == CPU_KERNEL_RSP);
+static_assert(offsetof(Cpu, user_rsp) == CPU_USER_RSP);
+static_assert(offsetof(Cpu, id) == CPU_ID);
+
+// The CPUs found at boot are cpus[0..cpu_count-1]; cpus[0] is the boot CPU.
+extern Cpu cpus[kMaxCpus];
+extern uint32_t cpu_count;
+
+inline Cpu& this_cpu() {
+    Cpu* cpu;
+    asm("movq %%gs:%c1, %0" : "=r"(cpu) : "i"(CPU_SELF));
+    return *cpu;
+}
+// The running thread. Unlike this_cpu() it stays true across sleeps.
+inline Thread* current_thread() {
+    Thread* thread;
+    asm volatile("movq %%gs:%c1, %0" : "=r"(thread) : "i"(CPU_CURRENT));
+    return thread;
+}
+
+// Sets of CPUs, one bit each.
+using CpuMask = uint32_t;
+static_assert(kMaxCpus <= 32);

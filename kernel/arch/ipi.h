@@ -1,0 +1,23 @@
+// Interprocessor interrupts. Work is posted as bits in the target's ipi_pending; one vector
+// serves all kinds, so that several requests to one CPU cost one interrupt.
+#pragma once
+#include <cstdint>
+
+#include "kernel/arch/cpu.h"
+
+enum IpiWork : uint32_t {
+    kIpiReschedule = 1 << 0,  // look at the run queue / attention bits again
+    kIpiShootdown = 1 << 1,   // flush what the shootdown unit's mailbox says
+    kIpiCall = 1 << 2,        // run the function posted by ipi_call
+};
+
+// Posts `work` to `cpu` (not the calling one) and interrupts it unless the same work was
+// already pending there. Callable with interrupts off.
+void ipi_send(Cpu& cpu, IpiWork work);
+// Sets what runs on the target for a kind of work: interrupts off, in interrupt context.
+void ipi_set_handler(IpiWork work, void (*handler)());
+// Runs pending work of this CPU now. For loops that spin with interrupts off while another
+// CPU may be waiting for our answer (shootdown).
+void ipi_poll();
+// Stops all other CPUs for good (panic).
+void ipi_stop_others();

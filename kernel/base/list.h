@@ -1,0 +1,84 @@
+// Intrusive doubly linked list: the link lives in the element, so adding never allocates
+// and an element can be removed knowing only itself. An element is in at most one list per
+// link member. Not locked: the owner of the list locks.
+#pragma once
+#include <cstddef>
+
+#include "kernel/base/assert.h"
+
+struct ListLink {
+    ListLink* prev = nullptr;
+    ListLink* next = nullptr;
+    bool linked() const { return next != nullptr; }
+};
+
+template <typename T, ListLink T::* kLink>
+class List {
+  public:
+    List() { head_.prev = head_.next = &head_; }
+    List(const List&) = delete;
+    List& operator=(const List&) = delete;
+
+    bool empty() const { return head_.next == &head_; }
+    T* front() { return empty() ? nullptr : owner(head_.next); }
+    T* back() { return empty() ? nullptr : owner(head_.prev); }
+    void push_back(T* item) { insert_between(item, head_.prev, &head_); }
+    void push_front(T* item) { insert_between(item, &head_, head_.next); }
+    // Puts `item` right before `position`, which must be in this list.
+    void insert_before(T* position, T* item) {
+        insert_between(item, (position->*kLink).prev, &(position->*kLink));
+    }
+    T* next(T* item) {
+        ListLink* link = (item->*kLink).next;
+        return link == &head_ ? nullptr : owner(link);
+    }
+    T* prev(T* item) {
+        ListLink* link = (item->*kLink).prev;
+        return link == &head_ ? nullptr : owner(link);
+    }
+    T* pop_front() {
+        T* item = front();
+        if (item != nullptr) remove(item);
+        return item;
+    }
+    static void remove(T* item) {
+        ListLink& link = item->*kLink;
+        ASSERT(link.linked());
+        link.prev->next = link.next;
+        link.next->prev = link.prev;
+        link.prev = link.next = nullptr;
+    }
+
+    // for (T& x : list): the body may not remove x; use front()/next() for that.
+    class Iterator {
+      public:
+        explicit Iterator(ListLink* link) : link_(link) {}
+        T& operator*() const { return *owner(link_); }
+        Iterator& operator++() {
+            link_ = link_->next;
+            return *this;
+        }
+        bool operator!=(const Iterator& other) const { return link_ != other.link_; }
+
+      private:
+        ListLink* link_;
+    };
+    Iterator begin() { return Iterator(head_.next); }
+    Iterator end() { return Iterator(&head_); }
+
+  private:
+    static T* owner(ListLink* link) {
+        auto offset = reinterpret_cast<size_t>(&(static_cast<T*>(nullptr)->*kLink));
+        return reinterpret_cast<T*>(reinterpret_cast<char*>(link) - offset);
+    }
+    void insert_between(T* item, ListLink* before, ListLink* after) {
+        ListLink& link = item->*kLink;
+        ASSERT(!link.linked());
+        link.prev = before;
+        link.next = after;
+        before->next = &link;
+        after->prev = &link;
+    }
+
+    ListLink head_;
+};

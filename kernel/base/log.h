@@ -1,0 +1,26 @@
+// The kernel log: a ring of lines with level and time stamp, copied to the console.
+// Callable from any context, interrupts and panics included. Read by dmesg (syslog(2)).
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+enum class LogLevel : uint8_t { Error = 3, Warning = 4, Notice = 5, Info = 6, Debug = 7 };
+
+[[gnu::format(printf, 2, 3)]] void log(LogLevel level, const char* format, ...);
+#define log_error(...) log(LogLevel::Error, __VA_ARGS__)
+#define log_warning(...) log(LogLevel::Warning, __VA_ARGS__)
+#define log_info(...) log(LogLevel::Info, __VA_ARGS__)
+#define log_debug(...) log(LogLevel::Debug, __VA_ARGS__)
+
+// Lines of a level above this number are kept in the ring but not shown on the console.
+void log_set_console_level(LogLevel level);
+
+// Wiring, called by main.cc: the clock (nanoseconds since boot) and the console that
+// receives finished lines. Before that, lines carry time 0 and go to the ring alone.
+void log_set_clock(uint64_t (*nanoseconds)());
+void log_set_console(void (*write)(const char* text, size_t length));
+
+// Copies the log's text from byte position `offset` (0: the oldest kept) to `out`; returns
+// the number of bytes. Lines look like "<6>[    0.123456] text\n".
+size_t log_read(size_t offset, char* out, size_t size);
+size_t log_size();  // bytes that log_read can give in all

@@ -1,0 +1,154 @@
+// Memory and string functions. The copies are measured choices (bench/, EMULATORS.md): REP
+// MOVSQ moves 7.9 bytes an instruction under icount and runs well on hardware; an unrolled
+// loop would be faster in wall time under TCG, REP MOVSB slower everywhere but on hardware
+// with ERMS. Short blocks go by pairs of overlapping loads, without a loop.
+#include "kernel/base/string.h"
+
+#include <cstdint>
+
+namespace {
+
+// An unaligned integer in memory, free of strict aliasing.
+template <typename T>
+struct [[gnu::packed, gnu::may_alias]] Unaligned {
+    T value;
+};
+template <typename T>
+[[gnu::always_inline]] inline T load(const void* from, size_t offset) {
+    return reinterpret_cast<const Unaligned<T>*>(static_cast<const char*>(from) + offset)
+        ->value;
+}
+template <typename T>
+[[gnu::always_inline]] inline void store(void* to, size_t offset, T value) {
+    reinterpret_cast<Unaligned<T>*>(static_cast<char*>(to) + offset)->value = value;
+}
+
+// Copies 0 to 16 bytes: everything is loaded before anything is stored, so the blocks may
+// overlap in any way.
+[[gnu::always_inline]] inline void copy_short(void* to, const void* from, size_t size) {
+    if (size >= 8) {
+        uint64_t first = load<uint64_t>(from, 0), last = load<uint64_t>(from, size - 8);
+        store(to, 0, first);
+        store(to, size - 8, last);
+    } else if (size >= 4) {
+        uint32_t first = load<uint32_t>(from, 0), last = load<uint32_t>(from, size - 4);
+        store(to, 0, first);
+        store(to, size - 4, last);
+    } else if (size >= 2) {
+        uint16_t first = load<uint16_t>(from, 0), last = load<uint16_t>(from, size - 2);
+        store(to, 0, first);
+        store(to, size - 2, last);
+    } else if (size == 1) {
+        store(to, 0, load<uint8_t>(from, 0));
+    }
+}
+
+}  // namespace
+
+// `used`: with LTO the compiler may emit calls to these after it dropped them.
+extern "C" {
+
+[[gnu::used]] void* memcpy(void* to, const void* from, size_t size) {
+    if (size <= 16) {
+        copy_short(to, from, size);
+        return to;
+    }
+    // The last 8 bytes first, read before the loop can change them; then whole words.
+    uint64_t last = load<uint64_t>(from, size - 8);
+    void* end_word = static_cast<char*>(to) + size - 8;
+    void* out = to;
+    size_t words = size / 8;
+    asm volatile("rep movsq" : "+D"(out), "+S"(from), "+c"(words) : : "memory");
+    store(end_word, 0, last);
+    return to;
+}
+
+[[gnu::used]] void* memmove(void* to, const void* from, size_t size) {
+    if (size <= 16) {
+        copy_short(to, from, size);
+        return to;
+    }
+    auto target = reinterpret_cast<uintptr_t>(to), source = reinterpret_cast<uintptr_t>(from);
+    if (target - source >= size) return memcpy(to, from, size);  // forward is safe
+    // Overlapping, target above source: from the end down, the first bytes last.
+    while (size >= 8) {
+        size -= 8;
+        store(to, size, load<uint64_t>(from, size));
+    }
+    while (size-- > 0) {
+        store(to, size, load<uint8_t>(from, size));
+        asm volatile("" : : : "memory");  // or GCC makes a call of memmove of this loop
+    }
+    return to;
+}
+
+[[gnu::used]] void* memset(void* to, int byte, size_t size) {
+    uint64_t pattern = 0x0101010101010101 * static_cast<uint8_t>(byte);
+    if (size >= 8) {
+        void* out = to;
+        size_t words = size / 8;
+        asm volatile("rep stosq" : "+D"(out), "+c"(words) : "a"(pattern) : "memory");
+        store(to, size - 8, pattern);
+        return to;
+    }
+    if (size >= 4) {
+        store(to, 0, static_cast<uint32_t>(pattern));
+        store(to, size - 4, static_cast<uint32_t>(pattern));
+    } else if (size >= 2) {
+        store(to, 0, static_cast<uint16_t>(pattern));
+        store(to, size - 2, static_cast<uint16_t>(pattern));
+    } else if (size == 1) {
+        store(to, 0, static_cast<uint8_t>(pattern));
+    }
+    return to;
+}
+
+[[gnu::used]] int memcmp(const void* a, const void* b, size_t size) {
+    size_t i = 0;
+    while (i + 8 <= size && load<uint64_t>(a, i) == load<uint64_t>(b, i)) i += 8;
+    for (; i < size; i++) {
+        int difference = load<uint8_t>(a, i) - load<uint8_t>(b, i);
+        if (difference != 0) return difference;
+    }
+    return 0;
+}
+
+[[gnu::used]] size_t strlen(const char* text) {
+    size_t length = 0;
+    while (text[length] != '\0') {
+        length++;
+        asm volatile("" : : : "memory");  // or GCC makes a call of strlen of this loop
+    }
+    return length;
+}
+
+size_t strnlen(const char* text, size_t max) {
+    size_t length = 0;
+    while (length < max && text[length] != '\0') length++;
+    return length;
+}
+
+int strcmp(const char* a, const char* b) {
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return static_cast<unsigned char>(*a) - static_cast<unsigned char>(*b);
+}
+
+int strncmp(const char* a, const char* b, size_t max) {
+    for (; max > 0; max--, a++, b++) {
+        if (*a != *b || *a == '\0')
+            return static_cast<unsigned char>(*a) - static_cast<unsigned char>(*b);
+    }
+    return 0;
+}
+
+}  // extern "C"
+
+bool copy_string(char* to, const char* from, size_t size) {
+    size_t i = 0;
+    for (; i + 1 < size && from[i] != '\0'; i++) to[i] = from[i];
+    if (size > 0) to[i] = '\0';
+    return from[i] == '\0';
+}

@@ -1,0 +1,86 @@
+// Names: path walk, mounts and the operations that work on paths. Follows POSIX 4.13
+// "Pathname Resolution". All functions may sleep; paths are kernel strings.
+#pragma once
+#include <string_view>
+
+#include "kernel/fs/file.h"
+#include "kernel/fs/inode.h"
+
+inline constexpr size_t kMaxPath = 4096;
+inline constexpr size_t kMaxName = 255;
+inline constexpr int kMaxSymlinks = 40;
+
+// Where a walk starts, and as whom. `root` and `directory` are borrowed.
+struct WalkContext {
+    Inode* root;       // of the process (chroot is not supported: the file system's root)
+    Inode* directory;  // for relative paths: the working directory or a dirfd
+    uint32_t uid = 0, gid = 0;
+    uint32_t umask = 022;
+};
+
+enum WalkFlags : uint32_t {
+    kFollow = 0,
+    kNoFollow = 1,       // a symlink as last component is the result itself
+    kWantDirectory = 2,  // ENOTDIR otherwise
+};
+
+// Returns a reference. ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EACCES.
+Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint32_t flags);
+// Resolves all but the last component. Returns a reference to the directory; `name` is the
+// last component within `path`, without trailing slashes.
+Result<Inode*> vfs_walk_parent(const WalkContext& context, std::string_view path,
+                               std::string_view& name, bool& trailing_slash);
+
+Result<File*> vfs_open(const WalkContext& context, std::string_view path, uint32_t flags,
+                       uint32_t mode);
+Result<void> vfs_make_node(const WalkContext& context, std::string_view path, uint32_t mode,
+                           uint64_t device);
+Result<void> vfs_make_directory(const WalkContext& context, std::string_view path,
+                                uint32_t mode);
+Result<void> vfs_symlink(const WalkContext& context, std::string_view target,
+                         std::string_view path);
+Result<void> vfs_link(const WalkContext& from_context, std::string_view from,
+                      const WalkContext& to_context, std::string_view to, bool follow);
+Result<void> vfs_unlink(const WalkContext& context, std::string_view path, bool directory);
+Result<void> vfs_rename(const WalkContext& from_context, std::string_view from,
+                        const WalkContext& to_context, std::string_view to,
+                        bool no_replace);
+// Absolute path of a directory, for getcwd(2): returns its length. ENOENT when removed.
+Result<size_t> vfs_path_of(Inode* root, Inode* directory, char* out, size_t size);
+// May this user do what R_OK|W_OK|X_OK says?
+Result<void> vfs_check_access(Inode& inode, uint32_t uid, uint32_t gid, uint32_t wanted);
+
+class FileSystem {
+  public:
+    virtual Inode* root() = 0;  // borrowed
+    virtual const char* type_name() const = 0;
+    uint64_t device = 0;  // st_dev
+
+  protected:
+    ~FileSystem() = default;
+};
+// Mounts `file_system` on the directory at `path`; mounts are for good.
+Result<void> vfs_mount(std::string_view path, FileSystem& file_system);
+void vfs_set_root(FileSystem& file_system);
+Inode* vfs_root();  // borrowed
+// Calls visit for each mount, root first: /proc/mounts.
+void vfs_visit_mounts(void (*visit)(void* context, FileSystem&, std::string_view path),
+                      void* context);
+
+// ---- file systems ----
+FileSystem& tmpfs_create();  // a new, empty one; panics without memory (boot)
+// Unpacks newc cpio archives (several may follow each other, zero-padded) into `root`.
+// EINVAL with a log line that says what and where, keeping what came before.
+Result<void> initramfs_unpack(std::span<const uint8_t> archive, Inode* root);
+FileSystem& devfs_create();
+// Adds a node to devfs: `open` makes its File. Boot time.
+void devfs_add(std::string_view name, uint32_t mode, uint64_t device,
+               Result<File*> (*open)(Inode& node, uint32_t flags));
+
+// pipe(2): two Files with one reference each.
+struct PipeEnds {
+    File* read_end;
+    File* write_end;
+};
+Result<PipeEnds> pipe_create(uint32_t flags);
+

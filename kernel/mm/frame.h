@@ -1,0 +1,76 @@
+// Physical memory in frames of 4 KiB. Every frame of RAM has a Frame record; a frame in use
+// has at least one reference, and the last reference dropped frees it.
+// The allocator is lab 2's frames.cc.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include "kernel/arch/bootinfo.h"
+#include "kernel/arch/paging.h"
+#include "kernel/base/list.h"
+#include "kernel/base/result.h"
+#include "kernel/base/types.h"
+
+struct Cpu;
+
+// 32 bytes, kept small: 1/128 of RAM.
+struct Frame {
+    std::atomic<uint32_t> references{0};
+    uint32_t owner_data = 0;   // free for the frame's owner (slab: objects in use)
+    ListLink link;             // free for the owner; the allocator's while the frame is free
+    void* owner = nullptr;     // free for the owner (slab: its cache)
+};
+static_assert(sizeof(Frame) == 32);
+
+// The table of Frame records, indexed by frame number - first_frame_number; set by
+// frame_table_init from the usable ranges. Frames in holes have references == kFrameHole.
+extern Frame* frame_table;
+extern uint64_t first_frame_number;
+extern uint64_t frame_table_size;
+inline constexpr uint32_t kFrameHole = ~0u;
+
+inline PhysAddr frame_address(const Frame* frame) {
+    return (static_cast<uint64_t>(frame - frame_table) + first_frame_number) << kPageShift;
+}
+// nullptr for an address that is no RAM of ours (MMIO, holes, the kernel image).
+inline Frame* frame_of(PhysAddr address) {
+    uint64_t index = (address >> kPageShift) - first_frame_number;
+    if (index >= frame_table_size) return nullptr;
+    Frame* frame = &frame_table[index];
+    return frame->references.load(std::memory_order_relaxed) == kFrameHole ? nullptr : frame;
+}
+inline void* frame_data(const Frame* frame) { return phys_to_virt(frame_address(frame)); }
+
+// ---- kernel/mm/frame_table.cc ----
+
+// Takes memory for the table from the largest usable range, fills it, hands the rest of RAM
+// to frames_add_range. Boot CPU, once.
+void frame_table_init(std::span<MemoryRange> usable);
+
+// ---- Lab 2, frames.cc ----
+
+// Before the first frames_add_range.
+void frames_init();
+// Gives the frames [start, end), page-aligned, to the allocator.
+void frames_add_range(PhysAddr start, PhysAddr end);
+// A frame with one reference and unknown contents. ENOMEM. Any context. The fast path takes
+// from the calling CPU's cache, which is refilled and drained in batches.
+Result<Frame*> frame_alloc();
+// One more reference. The caller holds one already.
+void frame_ref(Frame* frame);
+// One less; the last one frees the frame (poisoned with 0xdd in debug builds).
+void frame_unref(Frame* frame);
+// Free frames, in caches and in the shared list; exact when the machine is quiet.
+uint64_t frames_free();
+uint64_t frames_total();
+// Gives the frames in the calling CPU's cache back to the shared list.
+void frames_drain_cache();
+
+// ---- kernel/mm/frame_table.cc ----
+// A frame of zeros.
+Result<Frame*> frame_alloc_zeroed();
+// Zeroes / copies one page by the fastest means of this CPU (kernel/mm/page_copy.h).
+void page_clear(void* page);
+void page_copy(void* to, const void* from);

@@ -1,0 +1,37 @@
+// The order in which locks are taken, in one place.
+//
+// A CPU that holds a spin lock of rank r may only take spin locks of a rank greater than r
+// (equal ranks only through the named pair functions, in CPU or address order). A thread
+// that holds a Mutex may take Mutexes of greater rank and any spin lock; no Mutex is taken
+// while a spin lock is held. Debug builds check this at every acquisition and panic with
+// both ranks (kernel/sync/lock_rank.cc); release builds compile the check away.
+#pragma once
+#include <cstdint>
+
+enum class LockRank : uint32_t {
+    // Mutexes (sleep)
+    ProcessTree = 1,  // parents, children, groups, sessions
+    Rename,           // one rename of a directory at a time
+    Directory,        // an inode that is a directory; parent before child
+    Inode,            // any other inode, its pages and size
+    Pipe,             // a pipe's ring and ends
+    Terminal,         // line discipline of a terminal
+    FdTable,          // a process's descriptors
+    AddressSpace,     // regions and page tables of a process
+    // Spin locks
+    Process = 32,     // small fields of a process
+    Futex,            // a futex bucket
+    Signal,           // actions and pending signals
+    Mount,            // the mount list
+    FileState,        // an open file's flags, epoll-like lists
+    WaitQueue,        // a wait queue's entries
+    Timer,            // a CPU's timers
+    RunQueue,         // a CPU's run queue; two only in CPU order
+    PageSource,       // the pages of a file, looked up by a fault
+    KernelSpace,      // the kernel's own page map and vmap area
+    Slab,             // a slab cache's lists
+    FrameZone,        // the shared frame list behind the per-CPU caches
+    Serial,           // a UART
+    Screen,           // text or framebuffer console
+    Log,              // the kernel log ring: taken by anyone, takes none
+};

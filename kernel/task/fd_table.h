@@ -1,0 +1,65 @@
+// A process's file descriptors. Reading a descriptor takes a reference of the File for the
+// duration of the call (FileRef), so close in another thread cannot pull it away.
+#pragma once
+#include <atomic>
+#include <cstdint>
+
+#include "kernel/base/result.h"
+#include "kernel/fs/file.h"
+#include "kernel/sync/spinlock.h"
+
+// Owns one reference of a File.
+class FileRef {
+  public:
+    explicit FileRef(File* file) : file_(file) {}
+    FileRef(FileRef&& other) : file_(other.file_) { other.file_ = nullptr; }
+    FileRef(const FileRef&) = delete;
+    FileRef& operator=(const FileRef&) = delete;
+    ~FileRef() {
+        if (file_ != nullptr) file_->unref();
+    }
+    File* operator->() const { return file_; }
+    File& operator*() const { return *file_; }
+    File* get() const { return file_; }
+    File* release() {
+        File* file = file_;
+        file_ = nullptr;
+        return file;
+    }
+
+  private:
+    File* file_;
+};
+
+class FdTable {
+  public:
+    static constexpr int kMaxDescriptors = 1024;
+
+    static Result<FdTable*> create();
+    void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
+    void unref();  // the last one closes all
+    Result<FdTable*> clone();  // fork
+
+    Result<FileRef> get(int fd);  // EBADF
+    // Takes over one reference of `file` on success. EMFILE at `limit`.
+    Result<int> add(File* file, bool close_on_exec, int lowest = 0);
+    Result<int> replace(int fd, File* file, bool close_on_exec);  // dup2, dup3
+    Result<void> close(int fd);
+    Result<bool> close_on_exec(int fd);
+    Result<void> set_close_on_exec(int fd, bool on);
+    void close_for_exec();
+    // Calls visit for each open descriptor (/proc/<pid>/fd).
+    void visit(void (*visit)(void* context, int fd, File&), void* context);
+    int limit = kMaxDescriptors;  // RLIMIT_NOFILE
+
+  private:
+    struct Entry {
+        File* file = nullptr;
+        bool close_on_exec = false;
+    };
+    Entry* entries_ = nullptr;  // grows in powers of two
+    int capacity_ = 0;
+    int lowest_free_ = 0;  // no free descriptor below it
+    SpinLock lock_{LockRank::FileState};
+    std::atomic<uint32_t> references_{1};
+};
