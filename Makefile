@@ -35,6 +35,7 @@ SAN ?=
 V ?=
 LAB ?=
 TEST ?=
+SEED ?=
 ARGS ?=
 
 # CMD reaches the guest as it was typed: make must not expand its dollar signs, and it
@@ -98,7 +99,7 @@ debug: $(RUN_NEEDS)
 # LAB_n=... choose what is graded; LAB= and TEST= narrow it down. Release profile always.
 LAB_CHOICES = $(foreach n,$(LABS),$(if $(filter-out ref,$(LAB_$n)),LAB_$n=$(LAB_$n)))
 GRADE_ARGS = $(if $(LAB),--lab $(LAB)) $(if $(TEST),--test '$(TEST)') \
-             $(foreach c,$(LAB_CHOICES),--units $c) $(ARGS)
+             $(if $(SEED),--seed $(SEED)) $(foreach c,$(LAB_CHOICES),--units $c) $(ARGS)
 
 grade: $(MELLO)
 	@$(MELLO) grade $(GRADE_ARGS)
@@ -138,7 +139,7 @@ make qemu | make bochs   interactive, on this terminal
 make run CMD='...'       boots headless, runs CMD in the guest's shell, prints its output
 make debug               QEMU under gdb, with symbols and helpers (see .gdbinit)
 make grade [LAB=3] [TEST=name]
-                         grades this tree; scorecard, build/grade/*.json
+                         grades this tree; scorecard, build/grade/*.json (SEED=n repeats a run)
 make mutants [LAB=3]     every planted mistake must be caught by the suite of its lab
 make check               the project's own tests (15 minutes); make proof: the long form
 make lines | make layers code lines against their budget | includes against the layers

@@ -1,5 +1,6 @@
-# User programs and the initramfs. Included by the top Makefile; paths are from the root of the
-# repository, everything made lands under build/user and build/initramfs*.
+# User programs and the initramfs. Included by the top Makefile, whose BUILD, Q, say and stamp it
+# uses; paths are from the root of the repository, everything made lands under build/user and
+# build/initramfs*.
 #
 # What becomes a program, and where it is installed in the guest:
 #   user/init/*.cc              one program   /init
@@ -20,11 +21,11 @@
 # The archive is written by cpio with numbers of our own choosing: names sorted, mtime 0, owner
 # root, inodes renumbered, so it needs neither root nor fakeroot. Programs are stripped in it.
 
-INITRAMFS := build/initramfs.cpio
+INITRAMFS := $(BUILD)/initramfs.cpio
 USER_PROGRAMS :=
 
-user_root := build/initramfs-root
-user_out := build/user
+user_root := $(BUILD)/initramfs-root
+user_out := $(BUILD)/user
 user_busybox := /bin/busybox
 
 # --- compilers ------------------------------------------------------------------------------
@@ -45,35 +46,24 @@ user_flags_glibc := $(user_common_flags) -pthread
 user_link_musl := gcc -static -no-pie -specs=/usr/lib/x86_64-linux-musl/musl-gcc.specs
 user_link_glibc := g++ -static -no-pie -pthread
 
-user_quiet := $(if $(filter 1,$(V)),,@)
-user_say = @$(if $(filter 1,$(V)),:,printf '  %-8s%s\n' '$(1)' '$(2)')
-
-# $(call user_remember,file,text): a file that changes only when the text does, written while
-# make reads this page, so that "make" with nothing to do stays silent.
-define user_remember
-ifneq ($$(strip $$(file <$(1))),$$(strip $(2)))
-$$(shell mkdir -p $(dir $(1)))
-$$(file >$(1),$$(strip $(2)))
-endif
-endef
-
 # --- rules ----------------------------------------------------------------------------------
 
 # $(call user_rules,libc): objects build/user/LIBC/x.o from user/x.cc with that C library, and
 # the test library.
 define user_rules
-$$(eval $$(call user_remember,$(user_out)/$(1).flags,$$(user_flags_$(1)) $$(user_link_$(1))))
+$$(eval $$(call stamp,$(user_out)/$(1).flags,$$(user_flags_$(1)) $$(user_link_$(1))))
 
 $(user_out)/$(1)/%.o: user/%.cc $(user_out)/$(1).flags
-	$$(call user_say,CXX,$$<)
+	$$(call say,CXX,$$<)
 	@mkdir -p $$(@D)
-	$$(user_quiet)g++ $$(user_flags_$(1)) -MMD -MP -c $$< -o $$@
+	$$(Q)g++ $$(user_flags_$(1)) -MMD -MP -c $$< -o $$@
 
 user_lib_$(1) := $(user_out)/$(1)/libtest.a
-$$(user_lib_$(1)): $(patsubst user/%.cc,$(user_out)/$(1)/%.o,$(sort $(wildcard user/tests/lib/*.cc)))
-	$$(call user_say,AR,$$@)
-	$$(user_quiet)rm -f $$@ && ar rcsD $$@ $$^
-user_objects += $(patsubst user/%.cc,$(user_out)/$(1)/%.o,$(wildcard user/tests/lib/*.cc))
+user_lib_objects_$(1) := $(patsubst user/%.cc,$(user_out)/$(1)/%.o,$(sort $(wildcard user/tests/lib/*.cc)))
+$$(user_lib_$(1)): $$(user_lib_objects_$(1)) $(user_out)/contents
+	$$(call say,AR,$$@)
+	$$(Q)rm -f $$@ && ar rcsD $$@ $$(filter %.o,$$^)
+user_objects += $$(user_lib_objects_$(1))
 endef
 user_objects :=
 $(eval $(call user_rules,musl))
@@ -83,10 +73,10 @@ $(eval $(call user_rules,glibc))
 define user_program
 USER_PROGRAMS += $(user_out)/root$(1)
 user_objects += $(patsubst user/%.cc,$(user_out)/$(3)/%.o,$(2))
-$(user_out)/root$(1): $(patsubst user/%.cc,$(user_out)/$(3)/%.o,$(2)) $(4)
-	$$(call user_say,LINK,$$@)
+$(user_out)/root$(1): $(patsubst user/%.cc,$(user_out)/$(3)/%.o,$(2)) $(4) $(user_out)/contents
+	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
-	$$(user_quiet)$$(user_link_$(3)) $$^ -o $$@
+	$$(Q)$$(user_link_$(3)) $$(filter %.o %.a,$$^) -o $$@
 endef
 
 # $(call user_test_folder,folder,path in the guest): every program of a folder of tests.
@@ -110,25 +100,26 @@ $(foreach folder,$(sort $(wildcard user/tests/[0-9]-*)), \
 # --- initramfs ------------------------------------------------------------------------------
 
 user_files := $(sort $(shell find user/rootfs -type f))
-$(eval $(call user_remember,$(user_out)/contents,$(sort $(USER_PROGRAMS)) $(user_files)))
+# What there is; a file that comes or goes links and packs anew.
+$(eval $(call stamp,$(user_out)/contents,$(sort $(USER_PROGRAMS) $(user_objects)) $(user_files)))
 
 # The applet links go in first: what we install ourselves (poweroff) replaces busybox's.
 $(INITRAMFS): $(USER_PROGRAMS) $(user_files) $(user_out)/contents $(user_busybox) user/user.mk
-	$(call user_say,CPIO,$@)
-	$(user_quiet)rm -rf $(user_root) $@.new
-	$(user_quiet)cd $$(mkdir -p $(user_root) && echo $(user_root)) && \
+	$(call say,CPIO,$@)
+	$(Q)rm -rf $(user_root) $@.new
+	$(Q)cd $$(mkdir -p $(user_root) && echo $(user_root)) && \
 	    mkdir -p bin sbin usr/bin usr/sbin dev proc tmp root etc run tests && \
 	    cp $(user_busybox) bin/busybox && \
 	    bin/busybox --list-full | grep -vx bin/busybox | \
 	        while read -r link; do ln -sf /bin/busybox "$$link"; done && \
 	    ln -sf busybox bin/sh && rm -f sbin/poweroff sbin/halt sbin/reboot && \
 	    ln -s poweroff sbin/halt && ln -s poweroff sbin/reboot
-	$(user_quiet)cd $(user_out)/root && \
+	$(Q)cd $(user_out)/root && \
 	    cp --parents $(patsubst $(user_out)/root/%,%,$(USER_PROGRAMS)) $(CURDIR)/$(user_root)
-	$(user_quiet)strip $(patsubst $(user_out)/root/%,$(user_root)/%,$(USER_PROGRAMS))
-	$(user_quiet)cp -R user/rootfs/. $(user_root)
-	$(user_quiet)cd $(user_root) && chmod -R u=rwX,go=rX . && chmod 1777 tmp && \
+	$(Q)strip $(patsubst $(user_out)/root/%,$(user_root)/%,$(USER_PROGRAMS))
+	$(Q)cp -R user/rootfs/. $(user_root)
+	$(Q)cd $(user_root) && chmod -R u=rwX,go=rX . && chmod 1777 tmp && \
 	    chmod 700 root && find . -exec touch -h -d @0 {} + && \
 	    find . -mindepth 1 -printf '%P\n' | LC_ALL=C sort | \
 	    cpio --quiet -o -H newc --reproducible -R 0:0 > $(CURDIR)/$@.new
-	$(user_quiet)mv $@.new $@
+	$(Q)mv $@.new $@

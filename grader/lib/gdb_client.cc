@@ -1,6 +1,7 @@
 #include "grader/lib/gdb_client.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -46,8 +47,13 @@ std::string format_packet(const char* format, uint64_t a, uint64_t b) {
 }  // namespace
 
 GdbClient::GdbClient(const fs::path& socket) : fd_(connect_unix(socket)) {
-    // Feature negotiation makes the stub offer the control registers.
-    command("qSupported:xmlRegisters=i386");
+    // Feature negotiation makes the stub offer the control registers. A machine that was
+    // running first reports that it stopped.
+    send("qSupported:xmlRegisters=i386");
+    for (std::string answer; !answer.starts_with("PacketSize");) {
+        answer = receive();
+        if (answer.empty()) throw InfraError("the gdb stub does not answer");
+    }
     command("qXfer:features:read:target.xml:0,ffb");
     command("?");
 }
@@ -69,7 +75,7 @@ void GdbClient::send(std::string_view payload) {
     char tail[4];
     snprintf(tail, sizeof tail, "#%02x", sum & 0xff);
     std::string packet = "$" + std::string(payload) + tail;
-    if (write(fd_, packet.data(), packet.size()) != static_cast<ssize_t>(packet.size())) {
+    if (::send(fd_, packet.data(), packet.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(packet.size())) {
         throw InfraError("the gdb stub hung up");
     }
 }
@@ -82,7 +88,7 @@ std::string GdbClient::receive(double seconds) {
         if (hash != buffer_.npos && buffer_.size() >= hash + 3) {
             std::string payload = buffer_.substr(start + 1, hash - start - 1);
             buffer_.erase(0, hash + 3);
-            if (write(fd_, "+", 1) != 1) throw InfraError("the gdb stub hung up");
+            if (::send(fd_, "+", 1, MSG_NOSIGNAL) != 1) throw InfraError("the gdb stub hung up");
             return payload;
         }
         double left = end - monotonic_seconds();
@@ -102,7 +108,7 @@ std::string GdbClient::command(std::string_view payload) {
 
 void GdbClient::stop() {
     if (!running_) return;
-    if (write(fd_, "\x03", 1) != 1) throw InfraError("the gdb stub hung up");
+    if (::send(fd_, "\x03", 1, MSG_NOSIGNAL) != 1) throw InfraError("the gdb stub hung up");
     if (receive().empty()) throw InfraError("the machine does not stop");
     running_ = false;
 }

@@ -14,6 +14,7 @@ namespace {
 constexpr uint64_t kPresent = 1, kWrite = 2, kUser = 4, kLarge = 1 << 7, kGlobal = 1 << 8;
 constexpr uint64_t kNoExecute = 1ull << 63;
 constexpr uint64_t kAddressMask = 0x000ffffffffff000;
+constexpr uint64_t kPaging = 1ull << 31;  // CR0.PG
 constexpr uint64_t kSignExtension = 0xffff000000000000;
 
 // "NAME=hex" or "NAME =hex" in the monitor's register dump.
@@ -49,9 +50,11 @@ CpuState parse_cpu(int id, const std::string& text) {
     state.id = id;
     state.halted = field(text, "HLT") != 0;
     state.ring = static_cast<int>(field(text, "CPL"));
-    state.rip = field(text, "RIP");
-    state.rsp = field(text, "RSP");
-    state.rbp = field(text, "RBP");
+    // Outside long mode QEMU prints the 32-bit names.
+    bool wide = text.find("RIP=") != text.npos;
+    state.rip = field(text, wide ? "RIP" : "EIP");
+    state.rsp = field(text, wide ? "RSP" : "ESP");
+    state.rbp = field(text, wide ? "RBP" : "EBP");
     state.rflags = field(text, "RFL");
     state.cr0 = field(text, "CR0");
     state.cr2 = field(text, "CR2");
@@ -332,6 +335,10 @@ std::string describe_cpus(Inspector& inspector, const Symbols& symbols) {
         bool masked = idle && (cpu.rflags & 0x200) == 0 && cpu.ring == 0;
         all_halted &= idle;
         text += "  CPU " + std::to_string(cpu.id) + ": ";
+        if (idle && (cpu.cr0 & kPaging) == 0) {
+            text += "not started by the kernel\n";
+            continue;
+        }
         if (idle) {
             text += masked ? "halted with interrupts off, for good, in " : "idle (halted) in ";
             text += symbols.describe(cpu.rip) + "\n";

@@ -54,7 +54,7 @@ std::string Qmp::read_line() {
 
 std::string Qmp::exchange(const std::string& request) {
     std::string line = request + "\n";
-    if (write(fd_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
+    if (send(fd_, line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size())) {
         throw InfraError("cannot write to QEMU's QMP socket");
     }
     for (;;) {

@@ -1,19 +1,19 @@
 #!/bin/bash
-# make_iso.sh OUT.iso KERNEL.elf INITRAMFS.cpio
+# make_iso.sh OUT.iso KERNEL.elf INITRAMFS.cpio [KERNEL ARGUMENTS]
 # A GRUB image that boots from BIOS and UEFI, CD and disk (grub-mkrescue makes it hybrid).
 # Only the modules that the menu needs are packed: about a second instead of four.
 set -eu
-out=$1 kernel=$2 initramfs=$3
+out=$1 kernel=$2 initramfs=$3 arguments=${4:-}
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 mkdir -p "$tree/boot/grub"
 cp "$kernel" "$tree/boot/mello.elf"
 cp "$initramfs" "$tree/boot/initramfs.cpio"
-cat > "$tree/boot/grub/grub.cfg" <<'MENU'
+cat > "$tree/boot/grub/grub.cfg" <<MENU
 set timeout=0
 set default=0
 menuentry "MelloOS" {
-    multiboot2 /boot/mello.elf
+    multiboot2 /boot/mello.elf $arguments
     module2 /boot/initramfs.cpio
 }
 MENU

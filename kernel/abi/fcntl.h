@@ -54,5 +54,5 @@
 #define X_OK 1
 #define W_OK 2
 #define R_OK 4
-#define RENAME_NOREPLACE 1
+#define RENAME_NOREPLACE (1 << 0)  // the very text of glibc's <stdio.h>, which <atomic> includes
 #endif

@@ -22,7 +22,8 @@ void apic_send_startup(uint32_t apic_id, uint8_t page);  // 4 KiB page number be
 void ioapic_enable_isa(uint8_t irq);
 
 // One-shot timer of the calling CPU: interrupts (kVectorTimer) `ns` nanoseconds from now
-// (at least 1). Uses TSC deadline where there is one. 0 switches it off.
+// (at least 1). Uses TSC deadline where there is one. 0 switches it off. A long wait may end
+// early (the APIC's counter has 32 bits: 4 s at 1 GHz): look at the clock and arm again.
 void apic_timer_arm(uint64_t ns);
 // Measures the timer against the calibrated TSC; boot CPU, after tsc_calibrate.
 void apic_timer_calibrate();

@@ -6,11 +6,11 @@
 
 #include "kernel/base/types.h"
 
-// A function of the kernel image. The table is generated after a first link, sorted by
-// address, and embedded in the second (kernel/arch/symbols.h in the build directory).
+// A function of the kernel image. The table is generated after a first link
+// (kernel/arch/make_symbols.sh), sorted by address, and embedded in the second.
 struct Symbol {
     uint64_t address;
-    const char* name;  // demangled
+    const char* name;  // demangled; nullptr: here ends the code of the symbol before
 };
 std::span<const Symbol> kernel_symbols();
 
@@ -28,6 +28,7 @@ struct SymbolMatch {
     const char* name;  // nullptr: no symbol covers the address
     uint64_t offset;   // bytes after its start
 };
-// The last symbol at or below `address` in `table` (sorted by address). For a return
-// address look up address - 1: the call may be the function's last instruction.
+// The last symbol at or below `address` in `table` (sorted by address). A null name in the
+// table means that no symbol covers what follows. For a return address look up address - 1:
+// the call may be the function's last instruction.
 SymbolMatch find_symbol(std::span<const Symbol> table, uint64_t address);

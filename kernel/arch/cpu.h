@@ -11,6 +11,8 @@
 #include "kernel/base/types.h"
 
 struct Thread;
+struct ActiveSpace;
+class SpinLock;
 
 inline constexpr uint32_t kMaxCpus = 16;
 
@@ -23,17 +25,19 @@ struct alignas(kCacheLine) Cpu {
     uint32_t apic_id;
     Thread* idle;              // runs when the run queue is empty
     PhysAddr active_page_map;  // what CR3 holds
-    std::atomic<bool> online;
-    std::atomic<bool> idling;      // halted or about to halt: needs an IPI to notice work
+    ActiveSpace* active_space; // the same, as the scheduler knows it; nullptr: kernel's map
+    std::atomic<bool> online;      // runs threads: set by scheduler_init_cpu
+    std::atomic<bool> idling;      // its idle thread runs: needs an IPI to notice work
     std::atomic<uint32_t> ipi_pending;  // IpiWork bits (kernel/arch/ipi.h)
     uint32_t interrupt_depth;      // > 0 while an interrupt handler runs
     uint32_t held_locks;           // spin locks held, for the lock-rank checker
-    uint32_t held_ranks[16];
+    const SpinLock* held[16];
     bool tss_rsp0_valid;
 
     LabState<512> boot_lab;     // lab 1: GDT and TSS of this CPU
     LabState<4096> paging_lab;  // lab 2: frame cache
-    LabState<1024> sched_lab;   // lab 4: run queue, shootdown mailbox
+    LabState<1024> sched_lab;   // lab 4: run queue
+    LabState<256> shootdown_lab;  // lab 4: shootdown requests to this CPU, and its own
     LabState<512> metrics_lab;  // lab 7
 };
 static_assert(offsetof(Cpu, self) == CPU_SELF);
@@ -46,17 +50,26 @@ static_assert(offsetof(Cpu, id) == CPU_ID);
 extern Cpu cpus[kMaxCpus];
 extern uint32_t cpu_count;
 
+#if __STDC_HOSTED__
+// Host tests: a host thread stands for a CPU once it has set host_cpu.
+inline thread_local Cpu* host_cpu = nullptr;
+inline Cpu& this_cpu() { return *host_cpu; }
+inline Thread* current_thread() { return host_cpu->current; }
+#else
+// Both name `cpus` as an input, although the instruction does not read it: so the compiler
+// may keep the result, but not across a call that may have switched threads.
 inline Cpu& this_cpu() {
     Cpu* cpu;
-    asm("movq %%gs:%c1, %0" : "=r"(cpu) : "i"(CPU_SELF));
+    asm("movq %%gs:%c1, %0" : "=r"(cpu) : "i"(CPU_SELF), "m"(cpus));
     return *cpu;
 }
 // The running thread. Unlike this_cpu() it stays true across sleeps.
 inline Thread* current_thread() {
     Thread* thread;
-    asm volatile("movq %%gs:%c1, %0" : "=r"(thread) : "i"(CPU_CURRENT));
+    asm("movq %%gs:%c1, %0" : "=r"(thread) : "i"(CPU_CURRENT), "m"(cpus));
     return thread;
 }
+#endif
 
 // Sets of CPUs, one bit each.
 using CpuMask = uint32_t;

@@ -11,13 +11,19 @@ enum IpiWork : uint32_t {
     kIpiCall = 1 << 2,        // run the function posted by ipi_call
 };
 
+// Takes kVectorIpi. Boot CPU, before other CPUs start.
+void ipi_init();
 // Posts `work` to `cpu` (not the calling one) and interrupts it unless the same work was
 // already pending there. Callable with interrupts off.
 void ipi_send(Cpu& cpu, IpiWork work);
 // Sets what runs on the target for a kind of work: interrupts off, in interrupt context.
 void ipi_set_handler(IpiWork work, void (*handler)());
-// Runs pending work of this CPU now. For loops that spin with interrupts off while another
-// CPU may be waiting for our answer (shootdown).
+// Runs pending work of this CPU now. For loops that wait for another CPU, which may be
+// waiting for our answer (shootdown) while our interrupts are off.
 void ipi_poll();
-// Stops all other CPUs for good (panic).
+// Runs function(argument) on every CPU in `targets` that is online, the calling one
+// included, with interrupts off, and returns when all have. Thread context, no spin lock
+// held. The function takes no lock that a caller of ipi_call may hold.
+void ipi_call(CpuMask targets, void (*function)(void*), void* argument);
+// Stops all other CPUs for good, by NMI. Only in a panic.
 void ipi_stop_others();

@@ -31,6 +31,15 @@ inline constexpr VirtAddr kUserBottom = 0x10000;  // lowest address that mmap gi
 // RAM as the kernel sees it; valid for every frame from the first instruction of kmain for
 // the first 4 GiB, and for all of it once kernel_space_init has run. Not for MMIO: use
 // map_mmio.
+#if __STDC_HOSTED__
+// Host tests: physical memory is an array of the test's.
+extern unsigned char* host_physical_memory;
+inline void* phys_to_virt(PhysAddr address) { return host_physical_memory + address; }
+inline PhysAddr virt_to_phys(const void* pointer) {
+    return static_cast<PhysAddr>(static_cast<const unsigned char*>(pointer) -
+                                 host_physical_memory);
+}
+#else
 inline void* phys_to_virt(PhysAddr address) {
     return reinterpret_cast<void*>(address + kDirectMap);
 }
@@ -38,6 +47,7 @@ inline void* phys_to_virt(PhysAddr address) {
 inline PhysAddr virt_to_phys(const void* pointer) {
     return reinterpret_cast<VirtAddr>(pointer) - kDirectMap;
 }
+#endif
 // Canonical: bits 63..47 all equal (48-bit linear addresses).
 inline bool is_canonical(VirtAddr address) {
     return static_cast<uint64_t>((static_cast<int64_t>(address) << 16) >> 16) == address;

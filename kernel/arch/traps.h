@@ -15,7 +15,6 @@ inline constexpr uint8_t kVectorDivide = 0, kVectorDebug = 1, kVectorNmi = 2, kV
 inline constexpr uint8_t kVectorIrqBase = 32;    // ISA interrupts through the IOAPIC: 32 + n
 inline constexpr uint8_t kVectorTimer = 0xe0;    // local APIC timer
 inline constexpr uint8_t kVectorIpi = 0xe1;      // see kernel/arch/ipi.h
-inline constexpr uint8_t kVectorStop = 0xe2;     // panic: halt for good
 inline constexpr uint8_t kVectorSpurious = 0xff; // no EOI
 
 using TrapHandler = void (*)(TrapFrame& frame);
@@ -23,13 +22,16 @@ using TrapHandler = void (*)(TrapFrame& frame);
 // off. Interrupt handlers (vector >= 32) are followed by EOI, done by the trap core.
 void set_trap_handler(uint8_t vector, TrapHandler handler);
 
-// Called from trap_entry.S with interrupts off. Looks up the handler; an exception without
-// one, or from kernel mode without a fix-up, panics. Then, when the frame is from user mode,
-// calls return_to_user_work (kernel/sched/attention.h's hook) while attention bits are set.
+// Called from trap_entry.S with interrupts off, returns with interrupts off. An exception
+// without a handler, or from kernel mode without a fix-up, panics; of those in kernel mode
+// only #PF, NMI, #DB and #BP reach their handler (which panics by panic_trap,
+// kernel/arch/panic.h, when it has no use for it). The page-fault handler reads CR2 before it
+// turns interrupts on. Then, when the frame is from user mode, calls user_return_work.
 extern "C" void trap_dispatch(TrapFrame* frame);
 
-// Called with interrupts off on the way back to user mode when current->attention is not
-// zero; loops until it is. Set by main.cc; runs schedule(), signal delivery and so on.
+// Called with interrupts off on the way back to user mode: calls the hook while
+// current->attention is not zero. The hook is set by main.cc; it runs schedule(), signal
+// delivery and so on, and must clear the bits it has dealt with.
 using UserReturnHook = void (*)(TrapFrame& frame);
 void set_user_return_hook(UserReturnHook hook);
 extern "C" void user_return_work(TrapFrame* frame);

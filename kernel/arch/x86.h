@@ -86,10 +86,18 @@ inline void invlpg(uint64_t address) {
     asm volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
+inline void pause() { asm volatile("pause" : : : "memory"); }
+
+#if __STDC_HOSTED__
+// Host tests: the interrupt flag is a variable of the host thread.
+inline thread_local bool host_interrupts = true;
+inline void cli() { host_interrupts = false; }
+inline void sti() { host_interrupts = true; }
+inline bool interrupts_enabled() { return host_interrupts; }
+#else
 inline void cli() { asm volatile("cli" : : : "memory"); }
 inline void sti() { asm volatile("sti" : : : "memory"); }
 inline void hlt() { asm volatile("hlt" : : : "memory"); }
-inline void pause() { asm volatile("pause" : : : "memory"); }
 // STI takes effect after the next instruction, so no interrupt can slip in between and be
 // slept through (Intel SDM vol. 2, STI).
 inline void sti_hlt() { asm volatile("sti\n\thlt" : : : "memory"); }
@@ -101,6 +109,7 @@ inline uint64_t read_flags() {
 }
 inline constexpr uint64_t kFlagsIf = 1 << 9;
 inline bool interrupts_enabled() { return (read_flags() & kFlagsIf) != 0; }
+#endif
 
 // Model-specific registers (Intel SDM vol. 4)
 inline constexpr uint32_t kMsrApicBase = 0x1b;

@@ -20,6 +20,10 @@ void log_set_console_level(LogLevel level);
 void log_set_clock(uint64_t (*nanoseconds)());
 void log_set_console(void (*write)(const char* text, size_t length));
 
+// For panic: writes to the console at once, past the ring and the lock. False when there is
+// no console yet.
+bool log_write_raw(const char* text, size_t length);
+
 // Copies the log's text from byte position `offset` (0: the oldest kept) to `out`; returns
 // the number of bytes. Lines look like "<6>[    0.123456] text\n".
 size_t log_read(size_t offset, char* out, size_t size);

@@ -27,6 +27,13 @@ void* __dso_handle;
 int __cxa_atexit(void (*)(void*), void*, void*) { return 0; }
 void __cxa_pure_virtual() { panic("pure virtual function called"); }
 [[noreturn]] void abort() { panic("abort called"); }
+// std::popcount: not every x86-64 has the instruction. Sums in fields of 2, 4 and 8 bits.
+int __popcountdi2(unsigned long word) {
+    word -= word >> 1 & 0x5555555555555555;
+    word = (word & 0x3333333333333333) + (word >> 2 & 0x3333333333333333);
+    word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0f;
+    return static_cast<int>(word * 0x0101010101010101 >> 56);
+}
 }
 
 // Range errors of the header-only standard library (string_view::substr, array::at).

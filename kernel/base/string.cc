@@ -23,10 +23,17 @@ template <typename T>
     reinterpret_cast<Unaligned<T>*>(static_cast<char*>(to) + offset)->value = value;
 }
 
-// Copies 0 to 16 bytes: everything is loaded before anything is stored, so the blocks may
+// Copies 0 to 32 bytes: everything is loaded before anything is stored, so the blocks may
 // overlap in any way.
 [[gnu::always_inline]] inline void copy_short(void* to, const void* from, size_t size) {
-    if (size >= 8) {
+    if (size > 16) {
+        uint64_t a = load<uint64_t>(from, 0), b = load<uint64_t>(from, 8);
+        uint64_t c = load<uint64_t>(from, size - 16), d = load<uint64_t>(from, size - 8);
+        store(to, 0, a);
+        store(to, 8, b);
+        store(to, size - 16, c);
+        store(to, size - 8, d);
+    } else if (size >= 8) {
         uint64_t first = load<uint64_t>(from, 0), last = load<uint64_t>(from, size - 8);
         store(to, 0, first);
         store(to, size - 8, last);
@@ -46,10 +53,19 @@ template <typename T>
 }  // namespace
 
 // `used`: with LTO the compiler may emit calls to these after it dropped them.
+// Its C++ declaration gives it the linkage name "memchr" outside of extern "C".
+[[gnu::used]] const void* memchr(const void* block, int byte, size_t size) {
+    const auto* bytes = static_cast<const unsigned char*>(block);
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] == static_cast<unsigned char>(byte)) return bytes + i;
+    }
+    return nullptr;
+}
+
 extern "C" {
 
 [[gnu::used]] void* memcpy(void* to, const void* from, size_t size) {
-    if (size <= 16) {
+    if (size <= 32) {
         copy_short(to, from, size);
         return to;
     }
@@ -64,7 +80,7 @@ extern "C" {
 }
 
 [[gnu::used]] void* memmove(void* to, const void* from, size_t size) {
-    if (size <= 16) {
+    if (size <= 32) {
         copy_short(to, from, size);
         return to;
     }

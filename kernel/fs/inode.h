@@ -15,6 +15,7 @@
 class File;
 class FileSystem;
 class Inode;
+struct FileLocks;
 
 struct TimeSpec {  // struct timespec of the Linux ABI
     int64_t seconds;
@@ -62,15 +63,20 @@ class Inode {
     }
     // Lists entries from `position` (0: the first), "." and ".." included.
     virtual Result<void> list(uint64_t, DirectoryVisitor, void*) { return Error(ENOTDIR); }
-    virtual Inode* parent() { return nullptr; }  // of a directory, borrowed; root: itself
-    // The name under which the parent has this directory, for getcwd(2); with terminating
-    // position check: returns the length, 0 if unknown.
+    // Of a directory, borrowed; root: itself; nullptr: it was removed. Under vfs_tree_lock,
+    // which keeps the answer alive until the caller took a reference.
+    virtual Inode* parent() { return nullptr; }
+    // The name under which the parent has this directory, for getcwd(2), without NUL. Returns
+    // its length; 0: unknown, or longer than the room. Under vfs_tree_lock.
     virtual size_t name_in_parent(char*, size_t) { return 0; }
 
     // ---- all ----
     // Opens it: a new File with one reference; flags are O_*. The permission is checked.
     virtual Result<File*> open(uint32_t flags);
     virtual Result<size_t> read_link(char*, size_t) { return Error(EINVAL); }
+    // A symlink that leads straight to an inode (/proc/<pid>/fd): a reference, or nullptr when
+    // the text of read_link is to be followed.
+    virtual Result<Inode*> link_target() { return nullptr; }
     virtual Result<void> truncate(uint64_t) { return Error(EINVAL); }
     // Fills a fresh copy of the metadata (procfs computes it, tmpfs copies).
     virtual Attributes stat();
@@ -81,17 +87,48 @@ class Inode {
     uint64_t number = 0;       // st_ino
     FileSystem* file_system = nullptr;
     Inode* mounted = nullptr;  // root of the file system mounted on this directory
-    Mutex mutex;               // rank Directory or Inode
+    FileLocks* locks = nullptr;  // record locks: kernel/fs/file_lock.cc
+    Mutex mutex;                 // rank Directory or Inode
 
   protected:
     explicit Inode(uint32_t mode)
         : mutex((mode & S_IFMT) == S_IFDIR ? LockRank::Directory : LockRank::Inode) {
         attributes.mode = mode;
     }
-    virtual ~Inode() = default;
+    virtual ~Inode();
     // The last reference is gone: free yourself.
     virtual void destroy_self() = 0;
 
   private:
     std::atomic<uint32_t> references_{1};
+};
+
+// Owns one reference of an inode.
+class InodeRef {
+  public:
+    explicit InodeRef(Inode* inode = nullptr) : inode_(inode) {}
+    InodeRef(InodeRef&& other) : inode_(other.release()) {}
+    InodeRef& operator=(InodeRef&& other) {
+        reset(other.release());
+        return *this;
+    }
+    ~InodeRef() { reset(nullptr); }
+    Inode* operator->() const { return inode_; }
+    Inode& operator*() const { return *inode_; }
+    Inode* get() const { return inode_; }
+    explicit operator bool() const { return inode_ != nullptr; }
+    // Drops what it holds and takes over a reference of `inode`.
+    void reset(Inode* inode) {
+        Inode* old = inode_;
+        inode_ = inode;
+        if (old != nullptr) old->unref();
+    }
+    [[nodiscard]] Inode* release() {
+        Inode* inode = inode_;
+        inode_ = nullptr;
+        return inode;
+    }
+
+  private:
+    Inode* inode_;
 };

@@ -34,6 +34,11 @@ class IoBuffer {
 
   private:
     enum class Kind : uint8_t { Kernel, User, Vectors };
+    // Cuts up to `size` bytes into contiguous parts and calls move(address, bytes done, part),
+    // which returns how much it moved.
+    template <typename Move>
+    size_t transfer(size_t size, Move move);
+
     Kind kind_ = Kind::Kernel;
     bool faulted_ = false;
     size_t remaining_ = 0, total_ = 0;

@@ -1,14 +1,13 @@
 // Names: path walk, mounts and the operations that work on paths. Follows POSIX 4.13
 // "Pathname Resolution". All functions may sleep; paths are kernel strings.
 #pragma once
+#include <span>
 #include <string_view>
 
 #include "kernel/fs/file.h"
 #include "kernel/fs/inode.h"
-
-inline constexpr size_t kMaxPath = 4096;
-inline constexpr size_t kMaxName = 255;
-inline constexpr int kMaxSymlinks = 40;
+#include "kernel/fs/path.h"
+#include "kernel/sync/spinlock.h"
 
 // Where a walk starts, and as whom. `root` and `directory` are borrowed.
 struct WalkContext {
@@ -42,6 +41,7 @@ Result<void> vfs_symlink(const WalkContext& context, std::string_view target,
 Result<void> vfs_link(const WalkContext& from_context, std::string_view from,
                       const WalkContext& to_context, std::string_view to, bool follow);
 Result<void> vfs_unlink(const WalkContext& context, std::string_view path, bool directory);
+// rename(2); `no_replace` is RENAME_NOREPLACE.
 Result<void> vfs_rename(const WalkContext& from_context, std::string_view from,
                         const WalkContext& to_context, std::string_view to,
                         bool no_replace);
@@ -50,11 +50,27 @@ Result<size_t> vfs_path_of(Inode* root, Inode* directory, char* out, size_t size
 // May this user do what R_OK|W_OK|X_OK says?
 Result<void> vfs_check_access(Inode& inode, uint32_t uid, uint32_t gid, uint32_t wanted);
 
+// Guards which directory is whose parent, and under which name (rank Mount).
+extern SpinLock vfs_tree_lock;
+
+// The time of day for time stamps: what vfs_set_clock gave, or the time since boot.
+TimeSpec vfs_now();
+void vfs_set_clock(TimeSpec (*now)());
+
+// For statfs(2), in pages and inodes.
+struct SpaceUse {
+    uint64_t pages = 0, free_pages = 0;
+    uint64_t inodes = 0, free_inodes = 0;
+};
+
 class FileSystem {
   public:
     virtual Inode* root() = 0;  // borrowed
     virtual const char* type_name() const = 0;
-    uint64_t device = 0;  // st_dev
+    virtual uint64_t magic() const { return 0; }  // f_type of statfs(2)
+    virtual SpaceUse space() { return {}; }
+    uint64_t device = 0;       // st_dev, given by vfs_mount
+    Inode* covered = nullptr;  // the directory it is mounted on; nullptr: the root
 
   protected:
     ~FileSystem() = default;
@@ -68,19 +84,20 @@ void vfs_visit_mounts(void (*visit)(void* context, FileSystem&, std::string_view
                       void* context);
 
 // ---- file systems ----
-FileSystem& tmpfs_create();  // a new, empty one; panics without memory (boot)
+FileSystem& tmpfs_create(const char* type_name = "tmpfs");  // empty; boot: may panic
 // Unpacks newc cpio archives (several may follow each other, zero-padded) into `root`.
 // EINVAL with a log line that says what and where, keeping what came before.
 Result<void> initramfs_unpack(std::span<const uint8_t> archive, Inode* root);
 FileSystem& devfs_create();
 // Adds a node to devfs: `open` makes its File. Boot time.
-void devfs_add(std::string_view name, uint32_t mode, uint64_t device,
-               Result<File*> (*open)(Inode& node, uint32_t flags));
+using DeviceOpen = Result<File*> (*)(Inode& node, uint32_t flags);
+void devfs_add(std::string_view name, uint32_t mode, uint64_t device, DeviceOpen open);
+// Opens a device node of any file system by its number. ENXIO: no driver.
+Result<File*> device_open(Inode& node, uint32_t flags);
 
 // pipe(2): two Files with one reference each.
 struct PipeEnds {
     File* read_end;
     File* write_end;
 };
-Result<PipeEnds> pipe_create(uint32_t flags);
-
+Result<PipeEnds> pipe_create(uint32_t flags);  // O_NONBLOCK, O_DIRECT ignored

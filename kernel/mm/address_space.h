@@ -9,17 +9,23 @@
 
 #include "kernel/base/list.h"
 #include "kernel/base/result.h"
+#include "kernel/base/treap.h"
 #include "kernel/mm/page_map.h"
 #include "kernel/sched/mutex.h"
 #include "kernel/sched/thread.h"
 
-// Where the pages of a mapped file come from. Implemented by files (kernel/fs).
+// Where the pages of a mapped file come from. Implemented by files (kernel/fs) and by shared
+// anonymous memory (shared_memory.h).
 class PageSource {
   public:
     // The page at byte offset index * kPageSize, with a reference for the caller. A page
     // beyond the end is ENXIO (the process gets SIGBUS). Never sleeps for long: no I/O.
     virtual Result<Frame*> get_page(uint64_t index) = 0;
-    // References held by regions.
+    // Is the page there, so that get_page allocates nothing? Fault-around maps only such
+    // pages.
+    virtual bool is_resident(uint64_t) { return true; }
+    // References held by regions. The last one is never dropped under an AddressSpace's
+    // mutex.
     virtual void source_ref() = 0;
     virtual void source_unref() = 0;
     // For /proc/<pid>/maps.
@@ -40,8 +46,15 @@ struct Region {
     bool heap = false;            // the brk region
     PageSource* source = nullptr; // nullptr: anonymous
     uint64_t offset = 0;          // byte offset of `start` in the source, page-aligned
+    bool never_write = false;     // shared, of a file that is not open for writing
+    VirtAddr growth_limit = 0;    // grows_down: the lowest `start` it may get
     ListLink link;
+    TreapLink<Region> tree_link;
 };
+
+// Beside MAP_* in the flags of AddressSpace::map: the file of a shared mapping is not open
+// for writing, so mprotect may not make it writable.
+inline constexpr uint32_t kMapNeverWrite = 1u << 31;
 
 enum class Access : uint8_t { Read, Write, Execute };
 // How a fault ended when not resolved.
@@ -49,7 +62,10 @@ enum class FaultError : uint8_t { None, NoRegion, Protection, PastEnd, OutOfMemo
 
 class AddressSpace : public ActiveSpace {
   public:
+    // One reference, an empty user half.
     static Result<AddressSpace*> create();
+    AddressSpace() = default;  // create() is how to make one
+    ~AddressSpace();
     void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
     // The last reference unmaps everything and frees the tables. May sleep.
     void unref();
@@ -72,7 +88,8 @@ class AddressSpace : public ActiveSpace {
     VirtAddr set_break(VirtAddr wanted);
     // exec: where the heap starts.
     void init_break(VirtAddr start);
-    // exec: the main stack, `size` bytes below `top` mapped on demand, growing to `limit`.
+    // exec: the main stack, `size` bytes below `top` mapped on demand, growing to `limit`
+    // bytes. mmap places below that.
     Result<void> map_stack(VirtAddr top, uint64_t size, uint64_t limit);
 
     // Page fault or kernel access at `address`. Takes the lock. May sleep.
@@ -98,12 +115,46 @@ class AddressSpace : public ActiveSpace {
     uint64_t arg_start = 0, arg_end = 0, env_start = 0, env_end = 0;
 
   private:
+    // Regions taken out, kept until the lock is released: dropping the last reference of a
+    // file takes locks that rank below ours. Declare it before the MutexGuard.
+    class Dropped {
+      public:
+        ~Dropped();
+        List<Region, &Region::link> regions;
+    };
+
+    // All of these: lock held.
+    Region* first_region_ending_after(VirtAddr address) const;
+    bool is_free(VirtAddr start, VirtAddr end) const;
+    bool is_covered(VirtAddr start, VirtAddr end);
+    bool fits_limit(uint64_t more) const;
+    VirtAddr find_gap(uint64_t size);
+    Result<VirtAddr> choose_address(VirtAddr hint, uint64_t size, uint32_t flags,
+                                    Dropped& dropped);
+    void insert_region(Region* region);
+    void remove_region(Region* region);
+    Result<void> split_region_at(VirtAddr address);
+    void merge_with_next(Region* region, Dropped& dropped);
+    void merge_around(Region* region, Dropped& dropped);
+    Result<void> unmap_locked(VirtAddr start, VirtAddr end, Dropped& dropped);
+    Result<void> move_pages(VirtAddr from, VirtAddr to, uint64_t size);
+    Result<VirtAddr> move_region(Region* region, uint64_t old_size, uint64_t new_size,
+                                 uint32_t flags, VirtAddr new_address, Dropped& dropped);
+    bool grow_in_place(Region* region, VirtAddr end, uint64_t more, Dropped& dropped);
+    Region* grow_stack(VirtAddr address);
+    void populate_resident(Region& region, VirtAddr start, VirtAddr end);
+
     std::atomic<uint32_t> references_{1};
     Region* last_found_ = nullptr;
+    Treap<Region, &Region::tree_link, &Region::start> tree_;  // the same regions as the list
+    uint64_t total_bytes_ = 0;
+    VirtAddr mmap_top_ = kUserTop - kPageSize;  // mmap places below it, top down
 };
 
-// The page-flag bits of a leaf for a region's page: user, execute, and write unless the page
-// is to be copied first.
+// The rights of protection bits as page flags: write as asked for.
+uint64_t protection_page_flags(uint8_t protection);
+// The page flags for a page that the region shares with its source: user, execute, write
+// for shared mappings, kPageCow for private ones.
 uint64_t region_page_flags(const Region& region);
 
 // ---- Lab 2, fault.cc ----

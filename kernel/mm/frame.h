@@ -12,15 +12,17 @@
 #include "kernel/base/list.h"
 #include "kernel/base/result.h"
 #include "kernel/base/types.h"
-
-struct Cpu;
+#include "kernel/mm/page_copy.h"
 
 // 32 bytes, kept small: 1/128 of RAM.
+// owner_data, link and owner are free for the owner of a frame in use (slab: objects in use,
+// list of slabs, cache) and the allocator's while it is free: it gives them out cleared, and
+// the owner gives the link back unlinked.
 struct Frame {
     std::atomic<uint32_t> references{0};
-    uint32_t owner_data = 0;   // free for the frame's owner (slab: objects in use)
-    ListLink link;             // free for the owner; the allocator's while the frame is free
-    void* owner = nullptr;     // free for the owner (slab: its cache)
+    uint32_t owner_data = 0;
+    ListLink link;
+    void* owner = nullptr;
 };
 static_assert(sizeof(Frame) == 32);
 
@@ -47,20 +49,25 @@ inline void* frame_data(const Frame* frame) { return phys_to_virt(frame_address(
 
 // Takes memory for the table from the largest usable range, fills it, hands the rest of RAM
 // to frames_add_range. Boot CPU, once.
+// At first only RAM below 4 GiB, which is all that the boot page tables map.
 void frame_table_init(std::span<MemoryRange> usable);
+// The rest, once the kernel's own map reaches it (called by kernel_space_init).
+void frame_table_add_high();
 
 // ---- Lab 2, frames.cc ----
 
 // Before the first frames_add_range.
 void frames_init();
-// Gives the frames [start, end), page-aligned, to the allocator.
+// Gives the frames [start, end), page-aligned, to the allocator. Their records are fresh:
+// no references, unlinked.
 void frames_add_range(PhysAddr start, PhysAddr end);
 // A frame with one reference and unknown contents. ENOMEM. Any context. The fast path takes
 // from the calling CPU's cache, which is refilled and drained in batches.
 Result<Frame*> frame_alloc();
 // One more reference. The caller holds one already.
 void frame_ref(Frame* frame);
-// One less; the last one frees the frame (poisoned with 0xdd in debug builds).
+// One less; the last one frees the frame (poisoned with 0xdd in debug builds). Panics on a
+// frame that has none.
 void frame_unref(Frame* frame);
 // Free frames, in caches and in the shared list; exact when the machine is quiet.
 uint64_t frames_free();
@@ -71,6 +78,4 @@ void frames_drain_cache();
 // ---- kernel/mm/frame_table.cc ----
 // A frame of zeros.
 Result<Frame*> frame_alloc_zeroed();
-// Zeroes / copies one page by the fastest means of this CPU (kernel/mm/page_copy.h).
-void page_clear(void* page);
-void page_copy(void* to, const void* from);
+// page_clear and page_copy, the means to fill one, are in kernel/mm/page_copy.h.

@@ -3,9 +3,10 @@
 #pragma once
 #include "kernel/base/result.h"
 #include "kernel/base/types.h"
+#include "kernel/sched/thread.h"
 
 // Returns the address above the stack's last byte (16-byte aligned). Freed stacks are kept
-// for reuse, a few per CPU. ENOMEM.
+// for reuse. ENOMEM.
 Result<VirtAddr> alloc_kernel_stack();
 void free_kernel_stack(VirtAddr top);
 // Is [address, address + 16) inside mapped kernel stack or image memory? For the

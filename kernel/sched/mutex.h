@@ -1,5 +1,10 @@
 // Mutex: a lock that sleeps. For sections that may touch user memory, allocate much, or wait
 // for other CPUs. Thread context only. Ranks as for spin locks (kernel/sync/lock_rank.h).
+//
+// One word says all: the owner, and in bit 0 whether somebody may be asleep for it. Taking a
+// free Mutex and giving back one that nobody wants is a single compare-and-swap, and there is
+// no second word (a count of waiters) that the owner would have to look at behind a fence.
+// Not fair: a thread that comes by may take the Mutex before the sleeper that was woken.
 #pragma once
 #include <atomic>
 
@@ -13,28 +18,48 @@ class CAPABILITY("mutex") Mutex {
     Mutex& operator=(const Mutex&) = delete;
 
     void lock() ACQUIRE() {
-        Thread* none = nullptr;
-        if (!owner_.compare_exchange_strong(none, current_thread(),
-                                            std::memory_order_acquire)) [[unlikely]]
+        check_acquire();
+        uintptr_t free = 0;
+        if (!word_.compare_exchange_strong(free, me(), std::memory_order_acquire,
+                                           std::memory_order_relaxed)) [[unlikely]]
             lock_contended();
+        note_acquired();
     }
     bool try_lock() TRY_ACQUIRE(true) {
-        Thread* none = nullptr;
-        return owner_.compare_exchange_strong(none, current_thread(),
-                                              std::memory_order_acquire);
+        uintptr_t free = 0;
+        if (!word_.compare_exchange_strong(free, me(), std::memory_order_acquire,
+                                           std::memory_order_relaxed))
+            return false;
+        note_acquired();
+        return true;
     }
     void unlock() RELEASE() {
-        owner_.store(nullptr, std::memory_order_release);
-        if (waiters_.load(std::memory_order_seq_cst) != 0) [[unlikely]] wake_waiter();
+        note_released();
+        uintptr_t mine = me();
+        if (!word_.compare_exchange_strong(mine, 0, std::memory_order_release,
+                                           std::memory_order_relaxed)) [[unlikely]]
+            unlock_contended();
     }
-    bool held() const { return owner_.load(std::memory_order_relaxed) == current_thread(); }
+    bool held() const {
+        return (word_.load(std::memory_order_relaxed) & ~kContended) == me();
+    }
 
   private:
+    static constexpr uintptr_t kContended = 1;
+    static uintptr_t me() { return reinterpret_cast<uintptr_t>(current_thread()); }
     [[gnu::noinline]] void lock_contended();  // kernel/sched/mutex.cc
-    [[gnu::noinline]] void wake_waiter();
+    [[gnu::noinline]] void unlock_contended();
+#if MELLO_DEBUG
+    void check_acquire() const;
+    void note_acquired() const;
+    void note_released() const;
+#else
+    void check_acquire() const {}
+    void note_acquired() const {}
+    void note_released() const {}
+#endif
 
-    std::atomic<Thread*> owner_{nullptr};
-    std::atomic<uint32_t> waiters_{0};
+    std::atomic<uintptr_t> word_{0};
     LockRank rank_;
     WaitQueue queue_;
 };

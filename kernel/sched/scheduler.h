@@ -5,33 +5,43 @@
 
 #include "kernel/sched/thread.h"
 
-// Sets up the calling CPU: its run queue and its idle thread, which is the current context.
+// Sets up the calling CPU: its idle thread, which is the current context, its timer tick and
+// kernel entry stack; marks it online. The boot CPU comes first and sets up what all share.
+// The idle thread must never sleep: work at boot that may is for a thread.
 void scheduler_init_cpu(Cpu& cpu, VirtAddr idle_stack_top);
+// The kernel's own page map, which CPUs load to let go of a user's (mm lies above this
+// layer): before the first user thread.
+void scheduler_set_kernel_root(PhysAddr root);
 // The body of the idle thread: never returns.
 [[noreturn]] void idle_loop();
 
-// Gives the CPU to the next thread. If the current thread's state is Running it goes back
-// to the queue; else it sleeps until thread_wake. Interrupts may be on or off on entry and
-// are as before on return; no spin lock is held. May return on another CPU.
+// Puts the current thread to sleep, as its state says (wait_prepare), until thread_wake. If
+// it is Running (woken already) it returns at once, unless its time slice is over. Interrupts
+// may be on or off on entry and are as before on return; no spin lock is held. May return on
+// another CPU.
 void schedule();
-// schedule() with the thread staying runnable, behind its equals.
+// Lets other runnable threads go first; the caller stays runnable, behind its equals. Returns
+// at once when there are none.
 void yield();
 // At loops of unbounded length in the kernel: lets others run when the slice is over.
 void maybe_yield();
 
-// Ends a sleep: if the thread's state is Interruptible or Uninterruptible it becomes
-// runnable, exactly once however many wakers there are; else nothing. Returns whether this
-// call woke it. Any context, wait-queue lock allowed, run-queue locks not held.
+// Ends a sleep: if the thread sleeps or is about to it becomes runnable, exactly once however
+// many wakers there are; else nothing. Returns whether this call woke it. Any context,
+// wait-queue lock allowed, run-queue locks not held. What the sleeper waits for has been
+// changed before, with a full fence in between (wake_one, wake_all have it).
 bool thread_wake(Thread& thread);
 // thread_wake only if its sleep is Interruptible (signals).
 bool thread_wake_interruptible(Thread& thread);
 
-// Makes `thread` look at its attention bits soon: wakes an interruptible sleeper, interrupts
-// the CPU where it runs in user mode.
+// Sets attention bits of `thread` and makes it look at them soon: wakes an interruptible
+// sleeper, interrupts the CPU where it runs in user mode. The caller sees to it that the
+// thread lives during the call.
 void notify_attention(Thread& thread, uint32_t bits);
 
-// Changes where a thread may run; moves it if it runs or waits elsewhere. EINVAL when no
-// online CPU is in the mask.
+// Changes where a thread may run. It moves at once when it is queued or calls this itself,
+// and within a tick when it runs elsewhere. EINVAL when no online CPU is in the mask. The
+// caller sees to it that the thread lives during the call. Thread context.
 Result<void> thread_set_affinity(Thread& thread, CpuMask mask);
 
 // Runs attention work for the scheduler: called by the user return hook on
@@ -49,10 +59,18 @@ struct CpuTimes {
     uint64_t user, system, idle;
 };
 CpuTimes scheduler_cpu_times(uint32_t cpu);
-uint32_t scheduler_runnable_count();  // running or queued user threads, all CPUs
+uint32_t scheduler_runnable_count();  // running or queued threads, all CPUs
+// Brings the calling thread's runtime_ns, user_ns and system_ns up to now.
+void scheduler_account_current();
 
-// Loads the thread's address space unless the CPU holds it already; counts Cr3Loads.
+// ---- kernel/sched/active_space.cc ----
+
+// Loads the address space unless the CPU holds it already; counts Cr3Loads. nullptr keeps
+// what is loaded: kernel threads run on any.
 void switch_space(ActiveSpace* space);
-// Makes every other CPU that still holds `space` lazily load the kernel's page map instead
-// (before the page tables are freed). The caller's CPU too.
+// The calling CPU lets go of its space and loads the kernel's page map. Interrupts off.
+void leave_space();
+// Makes every CPU that still holds `space` lazily load the kernel's page map instead, the
+// calling one too (before the page tables are freed). No thread runs in it any more; thread
+// context, no spin lock held.
 void evict_space(ActiveSpace& space);

@@ -10,13 +10,25 @@
 #include "kernel/base/list.h"
 #include "kernel/base/result.h"
 #include "kernel/base/types.h"
+#include "kernel/sync/lock_rank.h"
 
 struct Process;
 
-// Running: on a CPU, or in a run queue (on_queue). Interruptible and Uninterruptible:
-// asleep, or about to be. Waking: claimed by exactly one waker, on its way to a queue.
-// Dead: never runs again; its stack may be freed once on_cpu is false.
-enum class ThreadState : uint32_t { Running, Interruptible, Uninterruptible, Waking, Dead };
+// A sleep has two halves. wait_prepare makes the state Interruptible or Uninterruptible: the
+// thread still runs and looks a last time whether it must sleep. schedule() then commits:
+// the state becomes ...Asleep, and the CPU goes to another. A waker that comes before the
+// commit just makes the state Running again, and schedule() returns at once; one that comes
+// after it claims the thread by making it Waking, waits until its context is saved (on_cpu
+// false), and queues it. Every step is one compare-and-swap, so of several wakers one wins.
+enum class ThreadState : uint32_t {
+    Running,               // on a CPU, in a run queue, or between the two
+    Interruptible,         // about to sleep
+    Uninterruptible,
+    InterruptibleAsleep,   // asleep
+    UninterruptibleAsleep,
+    Waking,                // claimed by one waker, on its way to a queue
+    Dead,                  // never runs again
+};
 
 // Why the return to user mode must take the slow path. Set by anyone (then notify_attention),
 // cleared by the thread itself.
@@ -32,6 +44,9 @@ struct ActiveSpace {
     std::atomic<CpuMask> cpus{0};       // CPUs whose CR3 may hold it (lazily, too)
 };
 
+// What the CPU that switches away from a thread does for it, once its context is saved.
+enum class AfterSwitch : uint8_t { Nothing, Migrate, Reap };
+
 inline constexpr size_t kKernelStackSize = 16 * 1024;
 
 struct Thread {
@@ -41,20 +56,26 @@ struct Thread {
 
     std::atomic<ThreadState> state{ThreadState::Running};
     std::atomic<bool> on_cpu{false};  // a CPU is executing on its stack
-    std::atomic<uint32_t> cpu{0};     // where it runs or ran last
-    CpuMask affinity = ~0u;           // under the scheduler's control: thread_set_affinity
-    int32_t nice = 0;
+    AfterSwitch after_switch = AfterSwitch::Nothing;
+    bool tick_saw_user = false;       // where the last tick found it
+    std::atomic<uint32_t> cpu{0};     // where it runs or is queued, or ran last
+    std::atomic<CpuMask> affinity{~0u};  // changed by thread_set_affinity
+    int32_t nice = 0;                 // -20..19
 
     VirtAddr stack_top = 0;
     ActiveSpace* space = nullptr;  // nullptr: kernel thread, runs on whatever is loaded
     void* fpu = nullptr;           // cpu_features.xsave_size bytes, 64-byte aligned
-    uint64_t fs_base = 0;          // saved while not running
+    uint64_t fs_base = 0;          // saved while not running: user_bases.h
     uint64_t gs_base = 0;
 
     uint64_t runtime_ns = 0;       // accounted when switched out and at ticks
-    uint64_t switched_in_at = 0;   // monotonic ns
-    uint64_t user_ns = 0, system_ns = 0;
+    uint64_t accounted_at = 0;     // monotonic ns of the last accounting
+    uint64_t user_ns = 0, system_ns = 0;  // together runtime_ns
     uint64_t switches_voluntary = 0, switches_involuntary = 0;
+
+    // Mutexes held, for the lock-rank checker of debug builds.
+    uint8_t mutexes_held = 0;
+    LockRank mutex_ranks[8] = {};
 
     LabState<192> sched_lab;   // lab 4: queue link, slice, virtual time
     LabState<256> signal_lab;  // lab 6: pending set, mask, alternate stack
@@ -67,6 +88,9 @@ struct Thread {
     VirtAddr clear_child_tid = 0;  // set_tid_address(2)
     VirtAddr robust_list = 0;
     TrapFrame* user_frame = nullptr;  // top of the kernel stack: the user registers
+    uint64_t restart_deadline_ns = 0; // of a sleep that is to be restarted after a signal
+
+    Thread* next_dead = nullptr;  // the reaper's list (kernel/sched/thread.cc)
 
     void set_attention(uint32_t bits) { attention.fetch_or(bits, std::memory_order_release); }
     void clear_attention(uint32_t bits) {
@@ -76,14 +100,34 @@ struct Thread {
 static_assert(__builtin_offsetof(Thread, saved_rsp) == THREAD_SAVED_RSP);
 static_assert(__builtin_offsetof(Thread, attention) == THREAD_ATTENTION);
 
-// Makes a thread that will run entry(argument) on its own kernel stack, not yet started.
-// ENOMEM. The entry may return: the thread then exits.
+// Where threads get their memory: mm lies above this layer. Set by main.cc before the first
+// thread_create. alloc gives 64-byte aligned memory or nullptr.
+struct ThreadMemory {
+    Result<VirtAddr> (*alloc_stack)();  // the top
+    void (*free_stack)(VirtAddr top);
+    void* (*alloc)(size_t size);
+    void (*free)(void* object, size_t size);
+};
+void thread_set_memory(const ThreadMemory& memory);
+
+// Makes a thread that will run entry(argument) on its own kernel stack, with interrupts on,
+// not yet started. user_frame points at the room for a TrapFrame at the stack's top. ENOMEM.
+// The entry may return: the thread then exits.
 Result<Thread*> thread_create(const char* name, void (*entry)(void*), void* argument);
+// Gives a thread an FPU area in the state of a new program, which makes it one that the
+// scheduler switches as a user thread. The calling thread may do it to itself. ENOMEM.
+Result<void> thread_add_fpu(Thread& thread);
 // Makes it runnable for the first time, placed by place_thread. The creator must not touch
 // it afterwards without a reference of its own: it may have run and died.
 void thread_start(Thread& thread);
-// Ends the calling thread. Its Thread is handed to the reaper set by thread_set_reaper, which
-// runs on another stack and frees it with thread_free.
+// Ends the calling thread. Its Thread is handed to the reaper: a kernel thread that calls
+// the function set by thread_set_reaper (default: thread_free), which may sleep and ends
+// with thread_free.
 [[noreturn]] void thread_exit();
 void thread_set_reaper(void (*reap)(Thread&));
+// Starts the reaper's thread; before the first thread_exit. ENOMEM.
+Result<void> thread_reaper_start();
+// Frees a thread that never ran or is dead, with stack and FPU area.
 void thread_free(Thread& thread);
+// For the scheduler: `thread` is dead and off its stack. Interrupts off.
+void thread_reap_later(Thread& thread);

@@ -1,6 +1,7 @@
 // Wait queues: where threads sleep until something is true. The functions are lab 4's
 // wait_queue.cc; wait_until is how everybody uses them.
 #pragma once
+#include <atomic>
 #include <cstdint>
 
 #include "kernel/base/list.h"
@@ -15,17 +16,20 @@ class WaitQueue;
 // several things has several.
 struct WaitEntry {
     Thread* thread = nullptr;
-    WaitQueue* queue = nullptr;
     ListLink link;
     bool exclusive = false;  // wake_one stops after it
+    // In the queue's list. A waker that takes the entry out clears it last of all, with
+    // release order, and touches neither entry nor thread afterwards; so the owner may read
+    // it without the lock, and once it is false leave the frame that the entry lives in.
+    std::atomic<bool> queued{false};
 };
 
 class WaitQueue {
   public:
     WaitQueue() : lock(LockRank::WaitQueue) {}
-    // Is anybody waiting? A hint without the lock: pair it with a full fence after the
+    // Is nobody waiting? A hint without the lock: pair it with a full fence after the
     // change of state that waiters look for (wake_* do that themselves).
-    bool empty() { return entries.empty(); }
+    bool empty() const NO_THREAD_SAFETY_ANALYSIS { return entries.empty(); }
 
     SpinLock lock;
     List<WaitEntry, &WaitEntry::link> entries GUARDED_BY(lock);
@@ -36,23 +40,27 @@ inline constexpr uint64_t kNoDeadline = ~0ull;
 
 // ---- Lab 4, wait_queue.cc ----
 
-// Puts the entry into the queue (once) and sets the current thread's state to sleeping, in
-// this order, so that a wake-up from now on is seen by schedule().
+// Puts the entry into the queue, unless it is there from an earlier call, and sets the
+// current thread's state to about to sleep; then a full fence. A wake-up from now on makes
+// schedule() return; a change before is seen by a look after this call.
 void wait_prepare(WaitQueue& queue, WaitEntry& entry, WaitMode mode);
-// Back to Running and out of the queue; also after a sleep that an interrupt ended.
+// Back to Running and out of the queue, whatever ended the wait. A thread that had an
+// exclusive entry and gives up (signal, deadline) wakes another with wake_one afterwards, in
+// case the wake-up that it did not use was meant for that one.
 void wait_finish(WaitQueue& queue, WaitEntry& entry);
-// Wakes the first exclusive waiter and all others before it / everybody. Any context; not
-// under a run-queue lock. Returns the number of threads woken.
+// Wakes the first exclusive waiter that still sleeps and all others before it / everybody.
+// Entries of threads that were woken leave the queue. Begins with a full fence. Any context,
+// not under a run-queue lock. Returns the number of threads woken.
 uint32_t wake_one(WaitQueue& queue);
 uint32_t wake_all(WaitQueue& queue);
 
-// ---- kernel/sched/timer.cc ----
+// ---- kernel/sched/sleep.cc ----
 
 // Sleeps (schedule()) until woken or until monotonic_ns() >= deadline. Returns false when the
-// deadline passed. The caller has set its state with wait_prepare.
+// deadline passed. The caller has set its state with wait_prepare; it is Running afterwards.
 bool schedule_until(uint64_t deadline_ns);
-// May this thread's interruptible sleep end now because of a signal or exit? Set by the
-// signal layer through set_interrupt_check (default: attention has Signal or Exit).
+// Must the calling thread's interruptible sleep end now because of a signal or exit? Set by
+// the signal layer through set_interrupt_check (default: attention has Signal or Exit).
 bool sleep_interrupted();
 void set_interrupt_check(bool (*check)());
 
@@ -64,19 +72,22 @@ Result<void> wait_until(WaitQueue& queue, Predicate predicate,
                         uint64_t deadline_ns = kNoDeadline) {
     if (predicate()) return {};
     WaitEntry entry;
-    Result<void> result;
+    int error = 0;
     for (;;) {
         wait_prepare(queue, entry, mode);
         if (predicate()) break;
         if (mode == WaitMode::Interruptible && sleep_interrupted()) {
-            result = Error(kERESTARTSYS);
+            error = kERESTARTSYS;
             break;
         }
-        if (!schedule_until(deadline_ns)) {
-            if (!predicate()) result = Error(ETIMEDOUT);
+        bool in_time = schedule_until(deadline_ns);
+        if (predicate()) break;
+        if (!in_time) {
+            error = ETIMEDOUT;
             break;
         }
     }
     wait_finish(queue, entry);
-    return result;
+    if (error != 0) return Error(error);
+    return {};
 }

@@ -1,6 +1,10 @@
 // Signals (POSIX XSH 2.4). Pending sets and masks are 64-bit words, signal n is bit n - 1.
 // The units are lab 6's; in their starter form only default actions and ignoring happen:
 // handlers are stored, not called.
+//
+// Who may touch what: a thread's mask is changed by the thread itself and read by anyone;
+// pending sets are atomic words that anyone adds to; the actions of a group have a spin
+// lock of their own. None of these functions sleeps, so posting works from any context.
 #pragma once
 #include <cstdint>
 
@@ -12,48 +16,124 @@
 
 struct Process;
 
-constexpr uint64_t signal_bit(int signal) { return 1ull << (signal - 1); }
-inline constexpr uint64_t kUnblockable = signal_bit(SIGKILL) | signal_bit(SIGSTOP);
+// A set of signals, signal n at bit n - 1.
+using SignalSet = uint64_t;
+constexpr SignalSet signal_bit(int signal) { return 1ull << (signal - 1); }
+inline constexpr SignalSet kUnblockable = signal_bit(SIGKILL) | signal_bit(SIGSTOP);
+inline constexpr SignalSet kStopSignals = signal_bit(SIGSTOP) | signal_bit(SIGTSTP) |
+                                          signal_bit(SIGTTIN) | signal_bit(SIGTTOU);
+// What an instruction of the thread itself causes.
+inline constexpr SignalSet kFaultSignals = signal_bit(SIGSEGV) | signal_bit(SIGBUS) |
+                                           signal_bit(SIGILL) | signal_bit(SIGTRAP) |
+                                           signal_bit(SIGFPE) | signal_bit(SIGSYS);
+
+// Results of an interrupted system call, turned by signal_deliver into a restart of the call
+// or EINTR (Linux include/linux/errno.h). kERESTARTSYS (kernel/abi/errno.h): restarts when
+// no handler ran or all that ran have SA_RESTART.
+inline constexpr int kERESTARTNOINTR = 513;  // always restarts
+inline constexpr int kERESTARTNOHAND = 514;  // restarts only when no handler ran
 
 enum class DefaultAction : uint8_t { Terminate, CoreDump, Ignore, Stop, Continue };
 DefaultAction default_action(int signal);
+const char* signal_name(int signal);  // "SIGSEGV", "SIGRTMIN+2" as "SIG36"
 
-// Actions of a thread group; shared by its threads.
-struct SignalActions {
-    SpinLock lock{LockRank::Signal};
-    abi::SigAction actions[kSignalCount] = {};  // of signal n at n - 1
+// Actions of a thread group, apart from the Process because CLONE_SIGHAND shares them and
+// because they are large. Counted references.
+class SignalActions {
+  public:
+    static Result<SignalActions*> create();  // all SIG_DFL
+    Result<SignalActions*> clone();          // fork
+    void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
+    void unref();
+
+    abi::SigAction get(int signal);
+    // Returns the action that was in force.
+    abi::SigAction set(int signal, const abi::SigAction& action);
+    void reset_handlers();  // exec: what has a handler becomes SIG_DFL
+    // Would the signal be dropped on delivery: SIG_IGN, or SIG_DFL that does nothing? One
+    // load. SIGCONT counts as ignored: what it does happens when it is sent.
+    bool ignores(int signal) const {
+        return (ignored_.load(std::memory_order_relaxed) & signal_bit(signal)) != 0;
+    }
+
+  private:
+    SignalActions() = default;
+
+    // As arrays, so that all of it fits one slab object of 2 KiB.
+    uint64_t handlers_[kSignalCount] = {};  // of signal n at n - 1
+    uint64_t masks_[kSignalCount] = {};
+    uint64_t restorers_[kSignalCount] = {};
+    uint32_t flags_[kSignalCount] = {};
+    std::atomic<SignalSet> ignored_{0};
+    std::atomic<uint32_t> references_{1};
+    SpinLock lock_{LockRank::Signal};
+
+    template <typename T, typename... Args>
+    friend Result<T*> make(Args&&... args);
 };
-// The group's own pending set, beside each thread's.
+
+// What the group as a whole has: its actions and its own pending set, beside each thread's.
 struct SignalGroup {
-    SignalActions actions;
-    std::atomic<uint64_t> pending{0};
+    SignalActions* actions = nullptr;
+    std::atomic<SignalSet> pending{0};
+};
+
+// struct stack_t of the Linux ABI.
+struct SignalStack {
+    VirtAddr address = 0;
+    uint32_t flags = 2;  // SS_DISABLE
+    uint32_t padding = 0;
+    uint64_t size = 0;
 };
 
 // ---- Lab 6, pending.cc: state in Thread::signal_lab ----
-void signal_init_thread(Thread& thread, const Thread* creator);  // inherits the mask
+
+// `creator`: whose mask is inherited; nullptr for the first thread of all. Nothing pending,
+// no alternate stack.
+void signal_init_thread(Thread& thread, const Thread* creator);
 void signal_destroy_thread(Thread& thread);
-uint64_t signal_mask(const Thread& thread);
-void signal_set_mask(Thread& thread, uint64_t mask);  // kUnblockable is left out
-// Adds `signal` to the thread's set / the group's, unless ignored; returns whether the
-// target (or some thread of the group) should be notified.
+SignalSet signal_mask(const Thread& thread);
+// kUnblockable is left out. Of the calling thread, which gets kAttentionSignal when the new
+// mask lets a pending signal through.
+void signal_set_mask(Thread& thread, const SignalGroup& group, SignalSet mask);
+// The same until the next return to user mode, where signal_deliver puts the old mask back
+// (sigsuspend, ppoll, pselect).
+void signal_set_temporary_mask(Thread& thread, const SignalGroup& group, SignalSet mask);
+// End of the temporary mask; nothing when there is none.
+void signal_restore_mask(Thread& thread);
+SignalStack& signal_stack(Thread& thread);
+// Adds `signal` to the thread's / the group's set unless it would be ignored; one that is
+// blocked (for the group: by all its threads, `blocked`) is kept in any case. A stop signal
+// cancels a pending SIGCONT and the other way round. Returns whether the target should be
+// notified. Any context.
 bool signal_post_thread(Thread& thread, SignalGroup& group, int signal);
-bool signal_post_group(SignalGroup& group, int signal);
+bool signal_post_group(SignalGroup& group, int signal, bool blocked);
+// Takes all of `set` out of the thread's pending set (an action became "ignore").
+void signal_discard(Thread& thread, SignalSet set);
 // Is an unblocked signal pending for the thread? One load each, callable without locks.
 bool signal_deliverable(const Thread& thread, const SignalGroup& group);
-uint64_t signal_pending_set(const Thread& thread, const SignalGroup& group);
+SignalSet signal_pending_set(const Thread& thread, const SignalGroup& group);
 // Takes the next deliverable signal out of the sets (synchronous faults first, then the
 // lowest number); 0: none.
 int signal_take(Thread& thread, SignalGroup& group);
 
 // ---- Lab 6, deliver.cc ----
-// Runs with interrupts on, on the way back to user mode. Returns the signal whose default
-// action is to end (or stop) the process, for the task layer to carry out, or 0.
+
+// Runs with interrupts on, on the way back to user mode, in the thread itself. Takes
+// deliverable signals until none is left or one ends or stops the process by default: that
+// one is returned for the task layer to carry out (and to call again after a stop), else 0.
+// Turns an interrupted system call in `frame` into a restart or EINTR, and ends a temporary
+// mask.
 int signal_deliver(Thread& thread, SignalGroup& group, TrapFrame& frame);
 
 // ---- Lab 6, sigreturn.cc ----
+
+// rt_sigreturn(2): restores the context of the signal frame on the user's stack. Returns
+// what RAX shall be.
 Result<uint64_t> signal_return(Thread& thread, TrapFrame& frame);
 
 // ---- Lab 6, job_control.cc ----
+
 // May a background process group read / write its terminal? Returns the signal to send to
 // it (SIGTTIN, SIGTTOU), or 0: go ahead.
 int job_control_check(int32_t group, int32_t foreground_group, bool write, bool to_stop,

@@ -1,19 +1,21 @@
 // The order in which locks are taken, in one place.
 //
-// A CPU that holds a spin lock of rank r may only take spin locks of a rank greater than r
-// (equal ranks only through the named pair functions, in CPU or address order). A thread
-// that holds a Mutex may take Mutexes of greater rank and any spin lock; no Mutex is taken
-// while a spin lock is held. Debug builds check this at every acquisition and panic with
-// both ranks (kernel/sync/lock_rank.cc); release builds compile the check away.
+// A CPU that holds a spin lock of rank r may only take spin locks of a rank greater than r;
+// of equal rank only at a higher address, which for run queues means in CPU order, since
+// all Cpu structs lie in one array. A thread that holds a Mutex may take Mutexes of greater
+// rank and any spin lock; no Mutex is taken, and schedule() not called, while a spin lock is
+// held. Debug builds check this at every acquisition and panic with both ranks
+// (kernel/sync/lock_rank.cc); release builds compile the check away.
 #pragma once
 #include <cstdint>
 
 enum class LockRank : uint32_t {
     // Mutexes (sleep)
     ProcessTree = 1,  // parents, children, groups, sessions
+    FileOffset,       // an open file's offset, over a whole transfer
     Rename,           // one rename of a directory at a time
     Directory,        // an inode that is a directory; parent before child
-    Inode,            // any other inode, its pages and size
+    Inode,            // any other inode, its pages and size; two in address order
     Pipe,             // a pipe's ring and ends
     Terminal,         // line discipline of a terminal
     FdTable,          // a process's descriptors
@@ -35,3 +37,12 @@ enum class LockRank : uint32_t {
     Screen,           // text or framebuffer console
     Log,              // the kernel log ring: taken by anyone, takes none
 };
+const char* lock_rank_name(LockRank rank);
+
+// May the caller sleep here? Panics, naming `what`, when it holds a spin lock or runs in an
+// interrupt handler. Debug builds only.
+#if MELLO_DEBUG
+void check_may_sleep(const char* what);
+#else
+inline void check_may_sleep(const char*) {}
+#endif

@@ -41,8 +41,10 @@ class FdTable {
     Result<FdTable*> clone();  // fork
 
     Result<FileRef> get(int fd);  // EBADF
-    // Takes over one reference of `file` on success. EMFILE at `limit`.
+    // Takes the lowest free descriptor from `lowest` on, and over one reference of `file`, on
+    // success. EMFILE when that would be `limit` or more.
     Result<int> add(File* file, bool close_on_exec, int lowest = 0);
+    // Takes over one reference of `file`, on success; closes what was there.
     Result<int> replace(int fd, File* file, bool close_on_exec);  // dup2, dup3
     Result<void> close(int fd);
     Result<bool> close_on_exec(int fd);
@@ -50,13 +52,15 @@ class FdTable {
     void close_for_exec();
     // Calls visit for each open descriptor (/proc/<pid>/fd).
     void visit(void (*visit)(void* context, int fd, File&), void* context);
-    int limit = kMaxDescriptors;  // RLIMIT_NOFILE
+    int limit = kMaxDescriptors;  // RLIMIT_NOFILE, at most kMaxDescriptors
 
   private:
     struct Entry {
         File* file = nullptr;
         bool close_on_exec = false;
     };
+    Result<void> reserve(int wanted);
+
     Entry* entries_ = nullptr;  // grows in powers of two
     int capacity_ = 0;
     int lowest_free_ = 0;  // no free descriptor below it

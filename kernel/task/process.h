@@ -1,8 +1,11 @@
 // Process: a thread group with its address space, descriptors and relatives (POSIX XBD 3.291).
 //
-// Lifetime: a Process is freed when its last thread was reaped and its parent has waited for
-// it (or ignores SIGCHLD, or init adopted and reaped it). Pointers to other processes are
-// valid under process_tree (rank ProcessTree) only.
+// Lifetime: a Process ends with its last thread and stays as a zombie until its parent has
+// waited for it (or at once, when the parent ignores SIGCHLD). Pointers to other processes
+// are valid under process_tree (rank ProcessTree) only.
+//
+// A process's last thread turns it into a zombie under process_tree and touches it no more
+// after letting go of that; so who finds a zombie under process_tree may free it.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -12,11 +15,13 @@
 #include "kernel/mm/address_space.h"
 #include "kernel/sched/mutex.h"
 #include "kernel/sched/thread.h"
+#include "kernel/sched/timer.h"
 #include "kernel/sched/wait_queue.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task/fd_table.h"
 
 class Terminal;
+struct Process;
 
 enum class ProcessState : uint8_t { Alive, Zombie };
 
@@ -25,28 +30,53 @@ struct ResourceLimit {  // struct rlimit64
 };
 inline constexpr uint32_t kResourceLimitCount = 16;
 
+// vfork's parent, asleep until the child has a program of its own or is gone. Lives on the
+// parent's stack; guarded by process_tree.
+struct VforkWait {
+    WaitQueue queue;
+    std::atomic<bool> done{false};
+};
+
+// setitimer(ITIMER_REAL), alarm(2): posts SIGALRM from the timer interrupt.
+struct AlarmTimer : Timer {
+    Process* process = nullptr;
+    uint64_t interval_ns = 0;  // 0: once
+    bool armed = false;        // was started and has not fired for the last time
+};
+
 struct Process {
+    Process();
+    ~Process();
+
     int32_t pid = 0;
-    int32_t group = 0;    // process group id
-    int32_t session = 0;  // session id
+    std::atomic<int32_t> parent_pid{0};  // for getppid(2), without the lock
+    int32_t group = 0;    // process group id; guarded by process_tree
+    int32_t session = 0;  // session id; guarded by process_tree
     ProcessState state = ProcessState::Alive;
     uint32_t exit_status = 0;  // as wait4(2) encodes it
     std::atomic<bool> exiting{false};
     bool did_exec = false;
+    bool shares_space = false;  // with a process that is not a thread of ours (CLONE_VM)
 
     Process* parent = nullptr;             // guarded by process_tree
     List<Thread, &Thread::process_link> threads;  // guarded by lock
     uint32_t thread_count = 0;             // guarded by lock
+    Thread* exec_thread = nullptr;         // guarded by lock: it waits for the others to end
+    WaitQueue thread_exit_wait;            // exec_thread sleeps here
     ListLink sibling_link;                 // parent's children
     ListLink all_link;                     // all_processes, by pid
+    Process* hash_next = nullptr;          // find_process
     SpinLock lock{LockRank::Process};
     WaitQueue child_wait;                  // wait4 sleeps here
-    WaitQueue* vfork_wait = nullptr;       // vfork's parent, until exec or exit
+    std::atomic<uint32_t> child_events{0}; // counts what wait4 may want to look at
+    VforkWait* vfork = nullptr;            // guarded by process_tree
+    std::atomic<bool> stopped{false};      // by a stop signal, until SIGCONT or SIGKILL
+    WaitQueue stop_wait;
 
     AddressSpace* space = nullptr;
     FdTable* files = nullptr;              // shared with CLONE_FILES
     Inode* working_directory = nullptr;    // guarded by lock
-    Inode* executable = nullptr;           // /proc/<pid>/exe
+    Inode* executable = nullptr;           // /proc/<pid>/exe; guarded by lock
     char executable_path[256] = {};
     Terminal* terminal = nullptr;          // controlling terminal
     uint32_t uid = 0, gid = 0, euid = 0, egid = 0, suid = 0, sgid = 0;
@@ -54,23 +84,44 @@ struct Process {
     ResourceLimit limits[kResourceLimitCount] = {};
     SignalGroup signals;
     uint32_t exit_signal = SIGCHLD;
+    AlarmTimer alarm;                      // guarded by process_tree
 
     // Sums of threads and of waited-for children that are gone, for times(2), getrusage(2).
     uint64_t dead_threads_user_ns = 0, dead_threads_system_ns = 0;
     uint64_t children_user_ns = 0, children_system_ns = 0;
     uint64_t start_ns = 0;
-    uint64_t minor_faults = 0;
+    std::atomic<uint64_t> minor_faults{0};
 
     List<Process, &Process::sibling_link>* children();  // guarded by process_tree
-    LabState<128, 16> children_storage;
+    LabState<32, 16> children_storage;  // the list: its type needs a complete Process
 };
 
 extern Mutex process_tree;
-Process& current_process();
+inline Process& current_process() { return *current_thread()->process; }
 // Under process_tree; nullptr when there is none.
 Process* find_process(int32_t pid);
 Thread* find_thread(int32_t tid);
+// All processes, zombies included, by pid. Takes process_tree unless the caller holds it.
 void visit_processes(void (*visit)(void* context, Process&), void* context);
+// Is a process in this group or session? Under process_tree.
+bool is_group_or_session(int32_t id);
+
+// A child that wait4(2) reports.
+struct WaitResult {
+    int32_t pid;  // 0: none yet, with kWaitNoHang
+    uint32_t status;
+    uint64_t user_ns, system_ns;  // of the child and those it has waited for
+};
+// Waits for a child and frees it. `which`: > 0 that pid, 0 the caller's group, -1 any, < -1
+// the group -which. ECHILD; kERESTARTSYS.
+Result<WaitResult> wait_for_child(int32_t which, int options);
+
+// CPU time and switches of all threads, dead ones included.
+struct ProcessTimes {
+    uint64_t user_ns, system_ns;
+    uint64_t switches_voluntary, switches_involuntary;
+};
+ProcessTimes process_times(Process& process);
 
 // The walk context of the calling process, starting at `dirfd` (AT_FDCWD: the working
 // directory). Holds references; EBADF, ENOTDIR.
@@ -94,13 +145,35 @@ class ProcessWalk {
 // to one thread. ESRCH. Any thread context; process_tree not held.
 Result<void> signal_process(int32_t pid, int signal);
 Result<void> signal_process_group(int32_t group, int signal);
+// The caller sees to it that the thread lives: itself, or under its process's lock.
 void signal_thread(Thread& thread, int signal);
+// To a process that the caller knows to live: under process_tree, or its own timer. Any
+// context.
+void post_signal(Process& process, int signal);
+// Under process_tree: to all of a group; false when there is none.
+bool post_group_signal(int32_t group, int signal);
 // A fault of the running thread that its own instruction caused.
 void signal_fault(int signal, TrapFrame& frame, VirtAddr address);
 
 // Ends the calling thread's whole group with this wait status.
 [[noreturn]] void exit_group(uint32_t wait_status);
+// Ends the calling thread; the last one ends the process.
 [[noreturn]] void exit_thread();
+constexpr uint32_t wait_status_exited(int code) { return (code & 0xff) << 8; }
 // The slow path back to user mode: exit, signals, reschedule (main.cc makes it the hook).
 void task_return_to_user(TrapFrame& frame);
 void task_init();
+
+// clone(2): a new thread or process. Returns its id. EINVAL, EAGAIN, ENOMEM.
+struct CloneRequest {
+    uint64_t flags = 0;      // abi::kClone...
+    uint32_t exit_signal = 0;
+    VirtAddr stack = 0;      // the child's stack pointer; 0: the parent's
+    VirtAddr parent_tid = 0, child_tid = 0;
+    uint64_t tls = 0;
+};
+Result<int32_t> clone_current(const CloneRequest& request);
+
+// execve(2), arguments in user memory. On success the calling thread's user frame enters the
+// new program.
+Result<void> exec_user(VirtAddr path, VirtAddr arguments, VirtAddr environment);

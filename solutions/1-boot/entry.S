@@ -186,7 +186,7 @@ start_pvh:
 
     // Now in compatibility mode; a 64-bit CS makes it long mode.
     lgdt PHYS(boot_gdt_pointer)
-    ljmp $BOOT_CS, $PHYS(.Llong_mode)
+    ljmp $BOOT_CS, $PHYS(long_mode)
 
 // Prints the text at EDI on COM1, as the loader set it up or after reset, and ends.
 .Lfail:
@@ -212,10 +212,10 @@ start_pvh:
 // ---- 64-bit code ----
 
     .code64
-.Llong_mode:
-    movabsq $.Lhigh, %rax
+long_mode:
+    movabsq $long_mode_high, %rax
     jmp *%rax
-.Lhigh:
+long_mode_high:
     lgdt boot_gdt_pointer_high(%rip)
     // Null data segments: 64-bit mode ignores their bases and limits. descriptors.cc loads
     // the real ones.

@@ -8,7 +8,7 @@ int wait_status(pid_t pid) {
     do {
         ended = waitpid(pid, &status, 0);
     } while (ended < 0 && errno == EINTR);
-    return ended == pid ? status : -1;
+    return ended > 0 ? status : -1;
 }
 
 namespace {

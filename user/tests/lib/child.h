@@ -18,7 +18,7 @@ pid_t start_child(Body&& body) {
     _exit(body());
 }
 
-// The wait status of a child, -1 when it could not be had.
+// The wait status of a child (-1: of any), -1 when it could not be had.
 int wait_status(pid_t pid);
 
 template <typename Body>

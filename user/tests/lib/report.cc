@@ -70,6 +70,14 @@ bool report_is_heard() {
     return channel.fd != 1;
 }
 
+void wait_for_host(const char* name) {
+    static volatile uint64_t flag;
+    if (!report_is_heard()) return;
+    flag = kWaitingForHost;
+    report(name, "%#lx", reinterpret_cast<unsigned long>(&flag));
+    while (flag != 1) asm volatile("pause");
+}
+
 std::string_view host_data(const char* name) {
     char path[256];
     snprintf(path, sizeof path, "/run/mello/data/%s", name);

@@ -24,6 +24,12 @@
 // True when somebody listens: there is a key, so lines go to the channel.
 bool report_is_heard();
 
+// Stops here until the host has looked at the machine (registers, page tables, MSRs): reports
+// `NAME 0xADDRESS` of a 64-bit flag in this process, which holds kWaitingForHost, and spins
+// with `pause` until the host has written 1 there. Returns at once when nobody listens.
+inline constexpr uint64_t kWaitingForHost = 0x6d656c6c6f776169;  // "mellowai"
+void wait_for_host(const char* name = "inspect");
+
 // The contents of /run/mello/data/NAME, kept in memory until exit (call it once);
 // an empty view with a null pointer when there is no such file. At most 16 MiB.
 std::string_view host_data(const char* name);

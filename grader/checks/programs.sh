@@ -1,0 +1,39 @@
+#!/bin/bash
+# Debian's own dynamic dash, lua5.4 and sqlite3, unmodified, with their libraries: the same
+# scripts run on this machine and in the guest, and must print the same. Prints a line a
+# program; exits 1 when one differs.
+#   grader/checks/programs.sh [options of `mello run`, e.g. --smp 2]
+set -eu
+cd "$(dirname "$0")/../.."
+mello=build/bin/mello
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+grader/tools/bundle.sh "$work/extra" /usr/bin/dash /usr/bin/lua5.4 /usr/bin/sqlite3
+mkdir -p "$work/extra/programs"
+cp grader/programs/* "$work/extra/programs/"
+
+failed=0
+# try NAME COMMAND: {} stands for the folder with the scripts.
+try() {
+    local name=$1 command=$2 start=$SECONDS
+    bash -c "cd /tmp; ${command//\{\}/$PWD/grader/programs}" > "$work/host" 2>&1
+    if ! "$mello" run --extra "$work/extra" --timeout 120 "${options[@]}" -- \
+        "cd /tmp; ${command//\{\}//programs}" > "$work/guest" 2> "$work/errors"; then
+        echo "FAIL $name: the guest's command failed"
+        tail -n 20 "$work/errors"
+        failed=1
+    elif ! diff "$work/host" "$work/guest" > "$work/diff"; then
+        echo "FAIL $name: output differs from the host's (<: host, >: guest)"
+        head -n 20 "$work/diff"
+        failed=1
+    else
+        echo "ok   $name ($((SECONDS - start)) s, $(wc -l < "$work/host") lines equal)"
+    fi
+}
+
+options=("$@")
+try dash '/usr/bin/dash {}/dash.sh'
+try lua5.4 '/usr/bin/lua5.4 {}/work.lua'
+try sqlite3 'rm -f work.db; /usr/bin/sqlite3 work.db < {}/work.sql && rm work.db'
+exit $failed

@@ -1,0 +1,81 @@
+// Lab 4, placement.cc on the host. See fake_machine.h for how to build it by hand.
+#include <gtest/gtest.h>
+
+#include "grader/suites/host/4-sched/fake_machine.h"
+#include "kernel/sched/run_queue.h"
+
+static uint32_t queue_lengths[kMaxCpus];
+uint32_t run_queue_length(const Cpu& cpu) { return queue_lengths[cpu.id]; }
+
+namespace {
+
+class Placement : public testing::Test {
+  protected:
+    // `waiting` in the queue of a CPU that runs something.
+    void busy(uint32_t cpu, uint32_t waiting) {
+        cpus[cpu].idling = false;
+        queue_lengths[cpu] = waiting;
+    }
+    void TearDown() override {
+        for (uint32_t& length : queue_lengths) length = 0;
+    }
+    uint32_t placed(uint32_t last_cpu, CpuMask affinity = ~0u) {
+        Thread thread;
+        thread.cpu = last_cpu;
+        thread.affinity = affinity;
+        return place_thread(thread).id;
+    }
+
+    FakeMachine machine_{4};
+};
+
+TEST_F(Placement, PrefersTheLastCpuWhenItIsIdle) {
+    EXPECT_EQ(placed(2), 2u);
+    EXPECT_EQ(placed(0), 0u);
+}
+
+TEST_F(Placement, TakesAnIdleCpuWhenTheLastIsBusy) {
+    for (uint32_t i : {0, 1, 3}) busy(i, 0);
+    EXPECT_EQ(placed(0), 2u);
+}
+
+TEST_F(Placement, TakesTheLeastLoadedWhenNoneIsIdle) {
+    busy(0, 3);
+    busy(1, 2);
+    busy(2, 1);
+    busy(3, 2);
+    EXPECT_EQ(placed(0), 2u);
+}
+
+TEST_F(Placement, StaysOnTheLastCpuWhenAllAreAlike) {
+    for (uint32_t i = 0; i < 4; ++i) busy(i, 1);
+    EXPECT_EQ(placed(2), 2u);
+}
+
+TEST_F(Placement, AnIdleCpuWithWorkOnItsWayIsNotIdle) {
+    for (uint32_t i : {0, 1, 3}) busy(i, 0);
+    queue_lengths[2] = 2;
+    EXPECT_NE(placed(2), 2u) << "two threads are queued there already";
+}
+
+TEST_F(Placement, RespectsTheAffinity) {
+    EXPECT_EQ(placed(0, 1u << 3), 3u);
+    busy(3, 9);
+    EXPECT_EQ(placed(0, 1u << 3), 3u) << "idle CPUs do not matter to a pinned thread";
+    EXPECT_EQ(placed(0, (1u << 3) | (1u << 1)), 1u);
+}
+
+TEST_F(Placement, NeverChoosesACpuThatIsNotOnline) {
+    cpus[1].online = false;
+    for (uint32_t i : {0, 2, 3}) busy(i, 5);
+    EXPECT_NE(placed(0), 1u);
+    EXPECT_NE(placed(1), 1u);
+}
+
+TEST_F(Placement, OneCpuNeedsNoChoice) {
+    FakeMachine one(1);
+    busy(0, 7);
+    EXPECT_EQ(placed(0), 0u);
+}
+
+}  // namespace

@@ -1,0 +1,121 @@
+// CPUID, and the control registers that follow from it. Bits are from the Intel SDM vol. 2,
+// CPUID, and vol. 3, 2.5 (CR4), 2.6 (XCR0), 11.12 (PAT).
+#include "kernel/arch/features.h"
+
+#include "kernel/arch/x86.h"
+#include "kernel/base/string.h"
+
+CpuFeatures cpu_features;
+// Read by trap_entry.S: CLAC exists.
+extern "C" {
+bool trap_use_clac;
+}
+
+namespace {
+
+constexpr uint64_t kCr0MonitorFpu = 1 << 1, kCr0EmulateFpu = 1 << 2, kCr0TaskSwitched = 1 << 3,
+                   kCr0NumericError = 1 << 5, kCr0WriteProtect = 1 << 16,
+                   kCr0NotWriteThrough = 1 << 29, kCr0CacheDisable = 1 << 30;
+constexpr uint64_t kCr4Pge = 1 << 7, kCr4OsFxsr = 1 << 9, kCr4OsXmmExcpt = 1 << 10,
+                   kCr4Umip = 1 << 11, kCr4FsGsBase = 1 << 16, kCr4OsXsave = 1 << 18,
+                   kCr4Smep = 1 << 20, kCr4Smap = 1 << 21;
+constexpr uint64_t kXcr0X87 = 1 << 0, kXcr0Sse = 1 << 1, kXcr0Avx = 1 << 2;
+constexpr uint32_t kMsrPat = 0x277;
+// Entries 0-3 as after reset (WB, WT, UC-, UC), entry 4 write-combining for framebuffers.
+constexpr uint64_t kPat = 0x0007040100070406;
+
+bool bit(uint32_t word, unsigned number) { return (word >> number) & 1; }
+
+void put_word(char* out, uint32_t word) { memcpy(out, &word, 4); }
+
+void read_names(uint32_t max_extended) {
+    x86::CpuidResult r = x86::cpuid(0);
+    put_word(cpu_features.vendor, r.ebx);
+    put_word(cpu_features.vendor + 4, r.edx);
+    put_word(cpu_features.vendor + 8, r.ecx);
+    if (max_extended < 0x80000004) return;
+    for (uint32_t i = 0; i < 3; i++) {
+        r = x86::cpuid(0x80000002 + i);
+        char* out = cpu_features.brand + 16 * i;
+        put_word(out, r.eax);
+        put_word(out + 4, r.ebx);
+        put_word(out + 8, r.ecx);
+        put_word(out + 12, r.edx);
+    }
+}
+
+void xsetbv(uint64_t value) {
+    asm volatile("xsetbv"
+                 :
+                 : "c"(0), "a"(static_cast<uint32_t>(value)),
+                   "d"(static_cast<uint32_t>(value >> 32)));
+}
+
+}  // namespace
+
+void detect_cpu_features() {
+    CpuFeatures& f = cpu_features;
+    uint32_t max = x86::cpuid(0).eax;
+    uint32_t max_extended = x86::cpuid(0x80000000).eax;
+    read_names(max_extended);
+
+    x86::CpuidResult one = x86::cpuid(1);
+    f.pge = bit(one.edx, 13);
+    f.pcid = bit(one.ecx, 17);
+    f.x2apic = bit(one.ecx, 21);
+    f.tsc_deadline = bit(one.ecx, 24);
+    f.xsave = bit(one.ecx, 26);
+    f.avx = f.xsave && bit(one.ecx, 28);
+    f.rdrand = bit(one.ecx, 30);
+    f.hypervisor = bit(one.ecx, 31);
+    if (max >= 7) {
+        x86::CpuidResult seven = x86::cpuid(7);
+        f.fsgsbase = bit(seven.ebx, 0);
+        f.smep = bit(seven.ebx, 7);
+        f.erms = bit(seven.ebx, 9);
+        f.smap = bit(seven.ebx, 20);
+        f.umip = bit(seven.ecx, 2);
+    }
+    x86::CpuidResult extended = x86::cpuid(0x80000001);
+    f.nx = bit(extended.edx, 20);
+    f.large_1g = bit(extended.edx, 26);
+    if (max_extended >= 0x80000007) f.invariant_tsc = bit(x86::cpuid(0x80000007).edx, 8);
+    f.physical_bits = 36;
+    if (max_extended >= 0x80000008) f.physical_bits = x86::cpuid(0x80000008).eax & 0xff;
+
+    f.xsave_size = 512;
+    if (f.xsave && max >= 0xd) {
+        f.xcr0 = kXcr0X87 | kXcr0Sse | (f.avx ? kXcr0Avx : 0);
+        f.xcr0 &= x86::cpuid(0xd).eax;
+        f.xsaveopt = bit(x86::cpuid(0xd, 1).eax, 0);
+        // Legacy area and header; the standard format has AVX at an offset of its own.
+        f.xsave_size = 512 + 64;
+        if (f.xcr0 & kXcr0Avx) {
+            x86::CpuidResult avx = x86::cpuid(0xd, 2);
+            f.xsave_size = avx.ebx + avx.eax;
+        }
+    }
+    trap_use_clac = f.smap;
+}
+
+void enable_cpu_features() {
+    const CpuFeatures& f = cpu_features;
+    // INIT leaves the caches off.
+    uint64_t cr0 = x86::read_cr0() & ~(kCr0EmulateFpu | kCr0TaskSwitched |
+                                       kCr0NotWriteThrough | kCr0CacheDisable);
+    x86::write_cr0(cr0 | kCr0MonitorFpu | kCr0NumericError | kCr0WriteProtect);
+
+    uint64_t cr4 = x86::read_cr4() | kCr4OsFxsr | kCr4OsXmmExcpt;
+    if (f.pge) cr4 |= kCr4Pge;
+    if (f.umip) cr4 |= kCr4Umip;
+    if (f.fsgsbase) cr4 |= kCr4FsGsBase;
+    if (f.xsave) cr4 |= kCr4OsXsave;
+    if (f.smep) cr4 |= kCr4Smep;
+    if (f.smap) cr4 |= kCr4Smap;
+    x86::write_cr4(cr4);
+
+    if (f.nx) x86::wrmsr(x86::kMsrEfer, x86::rdmsr(x86::kMsrEfer) | x86::kEferNxe);
+    if (f.xsave) xsetbv(f.xcr0);
+    x86::wrmsr(kMsrPat, kPat);
+    asm volatile("fninit");
+}

@@ -1,0 +1,239 @@
+// Panic: says as much as it can, then ends the machine.
+//
+// Nothing here may depend on something that can be broken. No lock is waited for (RawLock is
+// bypassed), no memory is allocated, GS is checked before it is used. Output goes through
+// the console that the log has; without one, or when the console itself is what fails, byte
+// by byte to COM1 and to QEMU's debug port. A panic inside a panic prints its message and
+// ends; a panic on a second CPU halts that CPU.
+#include "kernel/arch/panic.h"
+
+#include <atomic>
+#include <cstdarg>
+
+#include "kernel/arch/backtrace.h"
+#include "kernel/arch/cpu.h"
+#include "kernel/arch/features.h"
+#include "kernel/arch/ipi.h"
+#include "kernel/arch/paging.h"
+#include "kernel/arch/power.h"
+#include "kernel/arch/traps.h"
+#include "kernel/arch/tsc.h"
+#include "kernel/arch/x86.h"
+#include "kernel/base/assert.h"
+#include "kernel/base/format.h"
+#include "kernel/base/log.h"
+#include "kernel/base/raw_lock.h"
+
+namespace {
+
+constexpr int kNobody = -1, kUnknownCpu = 1000;
+std::atomic<int> panicking_cpu{kNobody};
+int depth;  // of panics on that CPU
+
+// The running CPU's index, also before GS is set up.
+int cpu_index() {
+    uint64_t base = x86::rdmsr(x86::kMsrGsBase);
+    for (uint32_t i = 0; i < kMaxCpus; i++) {
+        if (base == reinterpret_cast<uint64_t>(&cpus[i])) return static_cast<int>(i);
+    }
+    return kUnknownCpu;
+}
+
+// QEMU's debug console, and COM1 in whatever state it is.
+void emergency_write(std::string_view text) {
+    constexpr uint16_t kDebugPort = 0xe9, kCom1 = 0x3f8, kCom1LineStatus = 0x3fd;
+    for (char c : text) {
+        x86::outb(kDebugPort, static_cast<uint8_t>(c));
+        for (int i = 0; i < 100000 && !(x86::inb(kCom1LineStatus) & 0x20); i++) {}
+        x86::outb(kCom1, static_cast<uint8_t>(c));
+    }
+}
+
+class PanicSink final : public TextSink {
+  public:
+    void write(std::string_view text) override {
+        if (depth > 1 || !log_write_raw(text.data(), text.size())) emergency_write(text);
+    }
+};
+PanicSink sink;
+
+// ---- Pieces of the report ----
+
+const char* const kLevelNames[] = {"", "PT", "PD", "PDPT", "PML4"};
+
+uint64_t entry_at(uint64_t entry_above, VirtAddr address, int level) {
+    PhysAddr table = entry_above & pte::kAddressMask;
+    size_t index = address >> (kPageShift + 9 * (level - 1)) & 511;
+    return static_cast<const uint64_t*>(phys_to_virt(table))[index];
+}
+
+bool is_leaf(uint64_t entry, int level) {
+    return level == 1 || (level <= 3 && (entry & pte::kLarge));
+}
+
+bool is_mapped(VirtAddr address) {
+    if (!is_canonical(address)) return false;
+    uint64_t entry = x86::read_cr3();
+    for (int level = 4; level >= 1; level--) {
+        entry = entry_at(entry, address, level);
+        if ((entry & pte::kPresent) == 0) return false;
+        if (is_leaf(entry, level)) return true;
+    }
+    return false;
+}
+
+bool is_readable_frame(VirtAddr frame) {
+    return frame >= kDirectMap && frame + 15 > frame && is_mapped(frame) &&
+           is_mapped(frame + 15);
+}
+
+void print_page_walk(VirtAddr address) {
+    format(sink, "page walk of %#018lx, CR3 %#lx:\n", address, x86::read_cr3());
+    if (!is_canonical(address)) return format(sink, "  not canonical\n");
+    uint64_t entry = x86::read_cr3();
+    for (int level = 4; level >= 1; level--) {
+        entry = entry_at(entry, address, level);
+        auto flag = [entry](uint64_t bit, const char* name) {
+            return (entry & bit) ? name : "";
+        };
+        format(sink, "  %-4s[%3lu] %#018lx%s%s%s%s%s%s%s%s\n", kLevelNames[level],
+               address >> (kPageShift + 9 * (level - 1)) & 511, entry,
+               (entry & pte::kPresent) ? " present" : " not present",
+               flag(pte::kWrite, " write"), flag(pte::kUser, " user"),
+               flag(pte::kAccessed, " accessed"), flag(pte::kDirty, " dirty"),
+               is_leaf(entry, level) && level > 1 ? " large" : "",
+               is_leaf(entry, level) ? flag(pte::kGlobal, " global") : "",
+               flag(pte::kNoExecute, " nx"));
+        if ((entry & pte::kPresent) == 0 || is_leaf(entry, level)) return;
+    }
+}
+
+void print_address(VirtAddr address, VirtAddr lookup) {
+    SymbolMatch match = find_symbol(kernel_symbols(), lookup);
+    if (match.name == nullptr) {
+        format(sink, "  [<%016lx>]\n", address);
+    } else {
+        format(sink, "  [<%016lx>] %s+%#lx\n", address, match.name,
+               match.offset + (address - lookup));
+    }
+}
+
+void print_backtrace(VirtAddr rip, VirtAddr rbp) {
+    constexpr size_t kMaxDepth = 32;
+    VirtAddr calls[kMaxDepth];
+    format(sink, "backtrace:\n");
+    if (rip != 0) print_address(rip, rip);
+    size_t count = walk_stack(rbp, is_readable_frame, calls);
+    // A return address lies after the call: look up the byte before it.
+    for (size_t i = 0; i < count; i++) print_address(calls[i], calls[i] - 1);
+}
+
+void print_registers(const TrapFrame& f) {
+    format(sink, "rip %016lx  cs %04lx  rflags %08lx  rsp %016lx  ss %04lx\n", f.rip, f.cs,
+           f.rflags, f.rsp, f.ss);
+    format(sink, "rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", f.rax, f.rbx, f.rcx,
+           f.rdx);
+    format(sink, "rsi %016lx  rdi %016lx  rbp %016lx  r8  %016lx\n", f.rsi, f.rdi, f.rbp,
+           f.r8);
+    format(sink, "r9  %016lx  r10 %016lx  r11 %016lx  r12 %016lx\n", f.r9, f.r10, f.r11,
+           f.r12);
+    format(sink, "r13 %016lx  r14 %016lx  r15 %016lx\n", f.r13, f.r14, f.r15);
+}
+
+void print_control_registers() {
+    format(sink, "cr0 %08lx  cr2 %016lx  cr3 %016lx  cr4 %08lx\n", x86::read_cr0(),
+           x86::read_cr2(), x86::read_cr3(), x86::read_cr4());
+}
+
+// Makes this CPU the one that reports. Does not return when another one is at it.
+void begin_panic() {
+    x86::cli();
+    int self = cpu_index();
+    int expected = kNobody;
+    if (!panicking_cpu.compare_exchange_strong(expected, self) && expected != self) {
+        for (;;) x86::hlt();
+    }
+    if (++depth > 2) machine_power_off(kExitPanic);
+    RawLock::bypass_all();
+    if (depth == 1) ipi_stop_others();
+    // At the start of a line, whatever was being printed.
+    if (depth == 1) format(sink, "\nPANIC: ");
+    else format(sink, "\nPANIC in a panic: ");
+}
+
+void print_cpu() {
+    uint64_t microseconds = monotonic_ns() / 1000;
+    format(sink, "\nCPU %d, %lu.%06lu s after boot\n", panicking_cpu.load(),
+           microseconds / 1000000, microseconds % 1000000);
+}
+
+struct ExceptionName {
+    const char* mnemonic;
+    const char* text;
+};
+constexpr ExceptionName kExceptions[] = {
+    {"#DE", "division error"}, {"#DB", "debug"}, {"NMI", "NMI"}, {"#BP", "breakpoint"},
+    {"#OF", "overflow"}, {"#BR", "bound range exceeded"}, {"#UD", "invalid opcode"},
+    {"#NM", "no FPU"}, {"#DF", "double fault"}, {"9", "coprocessor overrun"},
+    {"#TS", "invalid TSS"}, {"#NP", "segment not present"}, {"#SS", "stack fault"},
+    {"#GP", "general protection"}, {"#PF", "page fault"}, {"15", "reserved"},
+    {"#MF", "x87 FPU error"}, {"#AC", "alignment check"}, {"#MC", "machine check"},
+    {"#XM", "SIMD error"}, {"#VE", "virtualization"}, {"#CP", "control protection"},
+};
+
+void print_cause(const TrapFrame& frame) {
+    constexpr uint64_t kKnown = sizeof kExceptions / sizeof kExceptions[0];
+    if (frame.vector < kKnown) {
+        const ExceptionName& name = kExceptions[frame.vector];
+        format(sink, "%s (%s)", name.text, name.mnemonic);
+    } else {
+        format(sink, "exception %lu", frame.vector);
+    }
+    format(sink, " in %s mode at %#lx, error %#lx", frame.from_user() ? "user" : "kernel",
+           frame.rip, frame.error);
+    if (frame.vector == kVectorPageFault) {
+        // Error code bits: Intel SDM vol. 3, 4.7.
+        bool present = frame.error & 1, write = frame.error & 2, fetch = frame.error & 16;
+        format(sink, ": %s %#lx, %s", fetch ? "execute" : write ? "write" : "read",
+               x86::read_cr2(), present ? "not allowed" : "not mapped");
+    }
+}
+
+}  // namespace
+
+void panic(const char* message, ...) {
+    begin_panic();
+    va_list args;
+    va_start(args, message);
+    vformat(sink, message, args);
+    va_end(args);
+    if (depth == 1) {
+        print_cpu();
+        print_control_registers();
+        print_backtrace(0, reinterpret_cast<VirtAddr>(__builtin_frame_address(0)));
+    } else {
+        format(sink, "\n");
+    }
+    machine_power_off(kExitPanic);
+}
+
+void panic_trap(TrapFrame& frame, const char* why) {
+    begin_panic();
+    print_cause(frame);
+    if (why != nullptr) format(sink, ": %s", why);
+    if (depth == 1) {
+        print_cpu();
+        print_registers(frame);
+        print_control_registers();
+        if (frame.vector == kVectorPageFault) print_page_walk(x86::read_cr2());
+        print_backtrace(frame.rip, frame.rbp);
+    } else {
+        format(sink, "\n");
+    }
+    machine_power_off(kExitPanic);
+}
+
+bool panic_stops_this_cpu() {
+    int reporter = panicking_cpu.load();
+    return reporter != kNobody && reporter != cpu_index();
+}

@@ -1,0 +1,51 @@
+// Ending the machine, wherever it runs: each way is harmless where it does not exist.
+#include "kernel/arch/power.h"
+
+#include "kernel/arch/uart.h"
+#include "kernel/arch/x86.h"
+
+namespace {
+
+AcpiPowerOff acpi;
+
+// A byte still in the UART would be lost with the machine (Bochs, hardware).
+void drain_serial_ports() {
+    constexpr uint8_t kAllSent = 1 << 6;  // LSR.TEMT
+    for (uint16_t port : kUartPorts) {
+        for (int i = 0; i < 1000000 && !(x86::inb(port + 5) & kAllSent); i++) x86::pause();
+    }
+}
+
+struct [[gnu::packed]] TablePointer {
+    uint16_t limit;
+    uint64_t base;
+};
+
+}  // namespace
+
+void set_acpi_power_off(const AcpiPowerOff& how) { acpi = how; }
+
+void machine_power_off(uint8_t status) {
+    x86::cli();
+    drain_serial_ports();
+    constexpr uint16_t kQemuDebugExit = 0xf4, kBochsShutdown = 0x8900;
+    x86::outl(kQemuDebugExit, status);
+    for (const char* c = "Shutdown"; *c != '\0'; c++)
+        x86::outb(kBochsShutdown, static_cast<uint8_t>(*c));
+    if (acpi.pm1a_control != 0) x86::outw(acpi.pm1a_control, acpi.pm1a_value);
+    if (acpi.pm1b_control != 0) x86::outw(acpi.pm1b_control, acpi.pm1b_value);
+    for (;;) x86::hlt();
+}
+
+void machine_reboot() {
+    x86::cli();
+    drain_serial_ports();
+    // The keyboard controller pulses the reset line; if it does not, a triple fault.
+    constexpr uint16_t kKeyboardCommand = 0x64;
+    constexpr uint8_t kPulseReset = 0xfe;
+    x86::outb(kKeyboardCommand, kPulseReset);
+    for (int i = 0; i < 1000000; i++) x86::pause();
+    TablePointer empty = {0, 0};
+    asm volatile("lidt %0\n\tint3" : : "m"(empty));
+    for (;;) x86::hlt();
+}

@@ -1,0 +1,71 @@
+// See random.h. No lock is needed: the key changes only at boot, and every block takes its
+// own number from an atomic counter. The price is that whoever reads the key out of kernel
+// memory can compute earlier output; here, such a reader has everything else as well.
+#include "kernel/base/random.h"
+
+#include <atomic>
+#include <bit>
+#include <cstring>
+
+namespace {
+
+uint32_t key[8];
+std::atomic<uint64_t> next_block{0};
+
+void quarter_round(uint32_t& a, uint32_t& b, uint32_t& c, uint32_t& d) {
+    a += b, d = std::rotl(d ^ a, 16);
+    c += d, b = std::rotl(b ^ c, 12);
+    a += b, d = std::rotl(d ^ a, 8);
+    c += d, b = std::rotl(b ^ c, 7);
+}
+
+void fresh_block(uint32_t out[16]) {
+    uint64_t number = next_block.fetch_add(1, std::memory_order_relaxed);
+    const uint32_t nonce[3] = {0, 0, static_cast<uint32_t>(number >> 32)};
+    chacha20_block(key, static_cast<uint32_t>(number), nonce, out);
+}
+
+}  // namespace
+
+void chacha20_block(const uint32_t key[8], uint32_t counter, const uint32_t nonce[3],
+                    uint32_t out[16]) {
+    const uint32_t start[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574,
+                                key[0],     key[1],     key[2],     key[3],
+                                key[4],     key[5],     key[6],     key[7],
+                                counter,    nonce[0],   nonce[1],   nonce[2]};
+    uint32_t x[16];
+    memcpy(x, start, sizeof x);
+    for (int i = 0; i < 10; i++) {
+        quarter_round(x[0], x[4], x[8], x[12]);
+        quarter_round(x[1], x[5], x[9], x[13]);
+        quarter_round(x[2], x[6], x[10], x[14]);
+        quarter_round(x[3], x[7], x[11], x[15]);
+        quarter_round(x[0], x[5], x[10], x[15]);
+        quarter_round(x[1], x[6], x[11], x[12]);
+        quarter_round(x[2], x[7], x[8], x[13]);
+        quarter_round(x[3], x[4], x[9], x[14]);
+    }
+    for (int i = 0; i < 16; i++) out[i] = x[i] + start[i];
+}
+
+void random_seed(std::span<const uint64_t> words) {
+    for (uint64_t word : words) {
+        key[0] ^= static_cast<uint32_t>(word);
+        key[1] ^= static_cast<uint32_t>(word >> 32);
+        uint32_t block[16];
+        fresh_block(block);
+        memcpy(key, block, sizeof key);
+    }
+}
+
+void random_fill(void* out, size_t size) {
+    auto* bytes = static_cast<char*>(out);
+    while (size > 0) {
+        uint32_t block[16];
+        fresh_block(block);
+        size_t part = size < sizeof block ? size : sizeof block;
+        memcpy(bytes, block, part);
+        bytes += part;
+        size -= part;
+    }
+}

@@ -1,0 +1,230 @@
+// ACPI: RSDP, RSDT or XSDT, MADT, FADT, and of the DSDT's byte code one package.
+//
+// Tables are firmware's memory: they are mapped where they lie, checked (length, checksum)
+// and read through memcpy. A table that is wrong is logged and left out.
+// Source: ACPI specification 6.4, chapter 5.2; \_S5_ and its encoding, 7.4.2 and 20.2.
+#include "kernel/drivers/acpi.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "kernel/arch/bootinfo.h"
+#include "kernel/arch/cpu.h"
+#include "kernel/arch/memory.h"
+#include "kernel/arch/power.h"
+#include "kernel/arch/topology.h"
+#include "kernel/arch/x86.h"
+#include "kernel/base/log.h"
+#include "kernel/base/string.h"
+
+namespace {
+
+using Bytes = std::span<const uint8_t>;
+
+struct [[gnu::packed]] Rsdp {
+    char signature[8];
+    uint8_t checksum;
+    char oem[6];
+    uint8_t revision;  // 0: ACPI 1.0, without what follows rsdt
+    uint32_t rsdt;
+    uint32_t length;
+    uint64_t xsdt;
+    uint8_t extended_checksum;
+    uint8_t reserved[3];
+};
+static_assert(sizeof(Rsdp) == 36);
+constexpr size_t kRsdp1Size = 20;
+
+struct [[gnu::packed]] TableHeader {
+    char signature[4];
+    uint32_t length;
+    uint8_t revision, checksum;
+    char oem[8 + 6];
+    uint32_t oem_revision, creator, creator_revision;
+};
+static_assert(sizeof(TableHeader) == 36);
+
+template <typename T>
+T read_at(Bytes bytes, size_t offset) {
+    T value{};
+    if (offset <= bytes.size() && bytes.size() - offset >= sizeof value)
+        memcpy(&value, bytes.data() + offset, sizeof value);
+    return value;
+}
+
+bool sums_to_zero(Bytes bytes) {
+    uint8_t sum = 0;
+    for (uint8_t byte : bytes) sum = static_cast<uint8_t>(sum + byte);
+    return sum == 0;
+}
+
+Bytes map(PhysAddr address, size_t size) {
+    return {static_cast<const uint8_t*>(map_mmio(address, size, false)), size};
+}
+
+// ---- Finding tables ----
+
+std::optional<Rsdp> valid_rsdp(Bytes bytes) {
+    if (bytes.size() < kRsdp1Size || memcmp(bytes.data(), "RSD PTR ", 8) != 0) return {};
+    if (!sums_to_zero(bytes.first(kRsdp1Size))) return {};
+    Rsdp rsdp{};
+    memcpy(&rsdp, bytes.data(), bytes.size() < sizeof rsdp ? kRsdp1Size : sizeof rsdp);
+    return rsdp;
+}
+
+std::optional<Rsdp> find_rsdp(const BootInfo& info) {
+    if (info.has_rsdp_copy) {
+        if (auto rsdp = valid_rsdp(info.rsdp_copy)) return rsdp;
+    }
+    if (info.rsdp != 0) {
+        if (auto rsdp = valid_rsdp(map(info.rsdp, sizeof(Rsdp)))) return rsdp;
+    }
+    // ACPI 5.2.5.1: on 16-byte boundaries of the BIOS area (the EBDA is not searched: every
+    // loader that we know finds it there for us).
+    constexpr PhysAddr kBiosArea = 0xe0000;
+    constexpr size_t kBiosSize = 0x20000;
+    Bytes bios = map(kBiosArea, kBiosSize);
+    for (size_t at = 0; at + sizeof(Rsdp) <= kBiosSize; at += 16) {
+        if (auto rsdp = valid_rsdp(bios.subspan(at, sizeof(Rsdp)))) return rsdp;
+    }
+    return {};
+}
+
+// A table with a right checksum, or nothing.
+Bytes map_table(PhysAddr address) {
+    if (address == 0) return {};
+    auto header = read_at<TableHeader>(map(address, sizeof(TableHeader)), 0);
+    constexpr uint32_t kMaxTable = 4 * 1024 * 1024;
+    if (header.length < sizeof header || header.length > kMaxTable) return {};
+    Bytes table = map(address, header.length);
+    if (sums_to_zero(table)) return table;
+    log_warning("acpi: checksum of table %.4s is wrong", header.signature);
+    return {};
+}
+
+// Looks through the root table for a signature.
+Bytes find_table(Bytes root, size_t pointer_size, const char* signature) {
+    for (size_t at = sizeof(TableHeader); at + pointer_size <= root.size();
+         at += pointer_size) {
+        PhysAddr address = pointer_size == 8 ? read_at<uint64_t>(root, at)
+                                             : read_at<uint32_t>(root, at);
+        Bytes start = map(address, sizeof(TableHeader));
+        if (memcmp(start.data(), signature, 4) == 0) return map_table(address);
+    }
+    return {};
+}
+
+// ---- MADT (5.2.12) ----
+
+void add_cpu(uint32_t apic_id, uint32_t flags) {
+    constexpr uint32_t kEnabled = 1 << 0;
+    constexpr uint32_t kMaxApicId = 254;  // 8 bits, and 255 is everyone
+    if ((flags & kEnabled) == 0) return;
+    for (size_t i = 0; i < topology.cpu_count; i++) {
+        if (topology.apic_ids[i] == apic_id) return;
+    }
+    if (apic_id > kMaxApicId || topology.cpu_count == kMaxCpus) {
+        topology.cpus_ignored++;
+    } else {
+        topology.apic_ids[topology.cpu_count++] = apic_id;
+    }
+}
+
+void add_io_apic(Bytes entry) {
+    if (topology.io_apic_count == kMaxIoApics) return;
+    topology.io_apics[topology.io_apic_count++] = {read_at<uint32_t>(entry, 4),
+                                                   read_at<uint32_t>(entry, 8)};
+}
+
+void override_isa(Bytes entry) {
+    auto irq = read_at<uint8_t>(entry, 3);
+    if (irq >= kIsaIrqs) return;
+    auto flags = read_at<uint16_t>(entry, 8);
+    constexpr unsigned kActiveLow = 3, kLevel = 3;  // 0: as the bus has it, for ISA 1, 1
+    topology.isa[irq] = {read_at<uint32_t>(entry, 4), (flags & 3) == kActiveLow,
+                         (flags >> 2 & 3) == kLevel};
+}
+
+void read_madt(Bytes madt) {
+    enum Type : uint8_t { kLocalApic, kIoApic, kOverride, kLocalApicAddress = 5, kX2Apic = 9 };
+    topology.local_apic = read_at<uint32_t>(madt, 36);
+    topology.io_apic_count = 0;
+    size_t at = 44;
+    while (at + 2 <= madt.size()) {
+        uint8_t length = madt[at + 1];
+        if (length < 2 || length > madt.size() - at) break;
+        Bytes entry = madt.subspan(at, length);
+        switch (entry[0]) {
+            case kLocalApic:
+                add_cpu(read_at<uint8_t>(entry, 3), read_at<uint32_t>(entry, 4));
+                break;
+            case kIoApic: add_io_apic(entry); break;
+            case kOverride: override_isa(entry); break;
+            case kLocalApicAddress: topology.local_apic = read_at<uint64_t>(entry, 4); break;
+            case kX2Apic:
+                add_cpu(read_at<uint32_t>(entry, 4), read_at<uint32_t>(entry, 8));
+                break;
+        }
+        at += length;
+    }
+}
+
+// ---- Power off ----
+
+// \_S5_ is, in byte code: NameOp "_S5_" PackageOp PkgLength NumElements, then the sleep types
+// for PM1a and PM1b as byte constants, or the one-byte opcodes for 0 and 1.
+std::optional<uint32_t> find_s5(Bytes dsdt) {
+    constexpr uint8_t kPackageOp = 0x12, kBytePrefix = 0x0a;
+    for (size_t at = sizeof(TableHeader); at + 16 <= dsdt.size(); at++) {
+        if (memcmp(dsdt.data() + at, "_S5_", 4) != 0 || dsdt[at + 4] != kPackageOp) continue;
+        size_t next = at + 5;
+        next += 1 + (dsdt[next] >> 6);  // PkgLength has up to three bytes more
+        next++;                         // NumElements
+        uint32_t types[2];
+        for (uint32_t& type : types) {
+            if (next + 2 > dsdt.size()) return {};
+            if (dsdt[next] == kBytePrefix) next++;
+            type = dsdt[next++];
+        }
+        return types[0] | types[1] << 8;
+    }
+    return {};
+}
+
+void read_fadt(Bytes fadt) {
+    constexpr uint16_t kSleepEnable = 1 << 13, kSciEnable = 1 << 0;
+    auto pm1a = static_cast<uint16_t>(read_at<uint32_t>(fadt, 64));
+    auto pm1b = static_cast<uint16_t>(read_at<uint32_t>(fadt, 68));
+    PhysAddr dsdt = read_at<uint32_t>(fadt, 40);
+    if (auto wide = read_at<uint64_t>(fadt, 140); wide != 0) dsdt = wide;
+    std::optional<uint32_t> s5 = find_s5(map_table(dsdt));
+    if (pm1a == 0 || !s5) return;
+    auto value = [](uint32_t type) {
+        return static_cast<uint16_t>((type & 7) << 10 | kSleepEnable);
+    };
+    set_acpi_power_off({pm1a, pm1b, value(*s5 & 0xff), value(*s5 >> 8)});
+
+    // Some firmware leaves the machine in legacy mode until asked (4.8.2.5).
+    auto command_port = static_cast<uint16_t>(read_at<uint32_t>(fadt, 48));
+    auto enable = read_at<uint8_t>(fadt, 52);
+    if (command_port != 0 && enable != 0 && (x86::inw(pm1a) & kSciEnable) == 0)
+        x86::outb(command_port, enable);
+}
+
+}  // namespace
+
+void acpi_init() {
+    topology_set_defaults();
+    std::optional<Rsdp> rsdp = find_rsdp(boot_info);
+    if (!rsdp) return log_warning("acpi: no RSDP; one CPU, default interrupt routes");
+    bool wide = rsdp->revision >= 2 && rsdp->xsdt != 0;
+    size_t pointer_size = wide ? 8 : 4;
+    Bytes root = map_table(wide ? rsdp->xsdt : rsdp->rsdt);
+    Bytes madt = find_table(root, pointer_size, "APIC");
+    if (madt.empty()) log_warning("acpi: no MADT");
+    else read_madt(madt);
+    Bytes fadt = find_table(root, pointer_size, "FACP");
+    if (!fadt.empty()) read_fadt(fadt);
+    log_info("acpi: %zu CPUs, %zu I/O APICs", topology.cpu_count, topology.io_apic_count);
+}

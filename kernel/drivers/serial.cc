@@ -1,0 +1,72 @@
+// Serial ports: which exist, one lock for each (so that the log and a terminal do not mix
+// their bytes), and the two interrupt lines: IRQ 4 for COM1 and COM3, IRQ 3 for the others.
+// ISA interrupts are edge triggered: a handler that leaves a byte in a FIFO would never be
+// called again, so it reads both of its ports until both are empty.
+#include "kernel/drivers/serial.h"
+
+#include "kernel/arch/apic.h"
+#include "kernel/arch/traps.h"
+#include "kernel/arch/uart.h"
+#include "kernel/base/raw_lock.h"
+
+namespace {
+
+constexpr uint8_t kIrqs[2] = {4, 3};  // by parity of the port
+
+bool present[kSerialPorts];
+RawLock locks[kSerialPorts];
+void (*receive)(unsigned port, uint8_t byte);
+
+bool drain(unsigned port) {
+    bool any = false;
+    while (present[port]) {
+        int byte = uart_read(kUartPorts[port]);
+        if (byte < 0) break;
+        receive(port, static_cast<uint8_t>(byte));
+        any = true;
+    }
+    return any;
+}
+
+template <unsigned kParity>
+void on_interrupt(TrapFrame&) {
+    while (drain(kParity) | drain(kParity + 2)) {}
+}
+
+}  // namespace
+
+void serial_init() {
+    for (unsigned port = 0; port < kSerialPorts; port++)
+        present[port] = uart_init(kUartPorts[port]);
+}
+
+bool serial_present(unsigned port) { return present[port]; }
+
+void serial_write(unsigned port, const char* data, size_t length) {
+    if (!present[port]) return;
+    RawGuard guard(locks[port]);
+    uart_write(kUartPorts[port], data, length);
+}
+
+void serial_console_write(const char* text, size_t length) {
+    if (!present[0]) return;
+    RawGuard guard(locks[0]);
+    size_t start = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] != '\n') continue;
+        uart_write(kUartPorts[0], text + start, i - start);
+        uart_write(kUartPorts[0], "\r\n", 2);
+        start = i + 1;
+    }
+    uart_write(kUartPorts[0], text + start, length - start);
+}
+
+void serial_enable_receive(void (*to)(unsigned port, uint8_t byte)) {
+    receive = to;
+    set_trap_handler(kVectorIrqBase + kIrqs[0], on_interrupt<0>);
+    set_trap_handler(kVectorIrqBase + kIrqs[1], on_interrupt<1>);
+    for (unsigned port = 0; port < kSerialPorts; port++) {
+        if (present[port]) uart_enable_receive_interrupt(kUartPorts[port]);
+    }
+    for (uint8_t irq : kIrqs) ioapic_enable_isa(irq);
+}

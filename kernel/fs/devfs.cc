@@ -1,0 +1,108 @@
+// /dev: a tmpfs whose device nodes lead to drivers. The table of drivers is by device number,
+// so a node made by mknod(2) elsewhere works as well. Here are the devices that are only
+// memory (Linux Documentation/admin-guide/devices.txt, major 1); terminals add theirs.
+#include <algorithm>
+
+#include "kernel/fs/random.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/mm/slab.h"
+#include "kernel/sched/scheduler.h"
+
+namespace {
+
+constexpr uint64_t kMemoryMajor = 1 << 8;
+constexpr uint32_t kMaxDrivers = 64;
+
+struct Driver {
+    uint32_t type;  // S_IFCHR or S_IFBLK
+    uint64_t device;
+    DeviceOpen open;
+};
+Driver drivers[kMaxDrivers];
+uint32_t driver_count = 0;  // grows at boot only
+FileSystem* devfs = nullptr;
+
+// ---- null, zero, full, random ----
+
+enum MemoryDevice : uint64_t { kNull = 3, kZero = 5, kFull = 7, kRandom = 8, kUrandom = 9 };
+
+class MemoryFile final : public File {
+  public:
+    MemoryFile(Inode* inode, uint32_t flags)
+        : File(inode, flags), device_(inode->attributes.device & 0xff) {}
+    Result<size_t> read_at(IoBuffer& buffer, uint64_t) override {
+        switch (device_) {
+            case kNull: return size_t{0};
+            case kZero:
+            case kFull: return moved(buffer, buffer.put_zeros(buffer.remaining()));
+            default: return read_random(buffer);
+        }
+    }
+    Result<size_t> write_at(IoBuffer& buffer, uint64_t) override {
+        if (device_ == kFull && buffer.remaining() > 0) return Error(ENOSPC);
+        return buffer.remaining();
+    }
+
+  private:
+    void destroy_self() override { destroy(this); }
+    static Result<size_t> moved(const IoBuffer& buffer, size_t size) {
+        if (size == 0 && buffer.faulted()) return Error(EFAULT);
+        return size;
+    }
+    static Result<size_t> read_random(IoBuffer& buffer) {
+        unsigned char block[256];
+        while (buffer.remaining() > 0 && !buffer.faulted()) {
+            random_bytes(block, std::min(buffer.remaining(), sizeof block));
+            buffer.put(block, sizeof block);
+            maybe_yield();
+        }
+        return moved(buffer, buffer.done());
+    }
+    const uint64_t device_;
+};
+
+Result<File*> open_memory(Inode& node, uint32_t flags) {
+    File* file = TRY(make<MemoryFile>(&node, flags));
+    node.ref();
+    return file;
+}
+
+WalkContext in_devfs() { return {devfs->root(), devfs->root(), 0, 0, 0}; }
+
+void expect(const Result<void>& result, std::string_view name) {
+    if (!result.ok())
+        panic("cannot make /dev/%.*s: error %d", static_cast<int>(name.size()), name.data(),
+              result.error().number());
+}
+
+}  // namespace
+
+FileSystem& devfs_create() {
+    devfs = &tmpfs_create("devtmpfs");
+    devfs_add("null", S_IFCHR | 0666, kMemoryMajor | kNull, open_memory);
+    devfs_add("zero", S_IFCHR | 0666, kMemoryMajor | kZero, open_memory);
+    devfs_add("full", S_IFCHR | 0666, kMemoryMajor | kFull, open_memory);
+    devfs_add("random", S_IFCHR | 0666, kMemoryMajor | kRandom, open_memory);
+    devfs_add("urandom", S_IFCHR | 0666, kMemoryMajor | kUrandom, open_memory);
+    for (std::string_view name : {"pts", "shm"})  // to mount on
+        expect(vfs_make_directory(in_devfs(), name, 0755), name);
+    constexpr std::string_view kLinks[][2] = {{"fd", "/proc/self/fd"},
+                                              {"stdin", "/proc/self/fd/0"},
+                                              {"stdout", "/proc/self/fd/1"},
+                                              {"stderr", "/proc/self/fd/2"}};
+    for (const auto& [name, target] : kLinks) expect(vfs_symlink(in_devfs(), target, name), name);
+    return *devfs;
+}
+
+void devfs_add(std::string_view name, uint32_t mode, uint64_t device, DeviceOpen open) {
+    if (driver_count == kMaxDrivers) panic("too many device drivers");
+    drivers[driver_count++] = {mode & S_IFMT, device, open};
+    expect(vfs_make_node(in_devfs(), name, mode, device), name);
+}
+
+Result<File*> device_open(Inode& node, uint32_t flags) {
+    for (uint32_t i = 0; i < driver_count; i++)
+        if (drivers[i].type == node.type() && drivers[i].device == node.attributes.device)
+            return drivers[i].open(node, flags);
+    return Error(ENXIO);
+}

@@ -1,0 +1,109 @@
+// What all open files share: references, the offset of read(2), write(2) and lseek(2); and the
+// two kinds of file that have an inode and no data.
+//
+// The offset's Mutex is held over a whole transfer of a seekable file (POSIX XSH 2.9.7:
+// reads and writes of one description do not interleave). Streams do not take it.
+#include "kernel/fs/file.h"
+
+#include "kernel/fs/directory_file.h"
+#include "kernel/fs/file_lock.h"
+#include "kernel/mm/slab.h"
+
+void File::unref() {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_self();
+}
+
+File::~File() {
+    if (inode == nullptr) return;
+    if (flocked) file_locks_release(*inode, this);
+    inode->unref();
+}
+
+Result<size_t> File::read(IoBuffer& buffer) {
+    if (!seekable()) return read_at(buffer, 0);
+    MutexGuard guard(offset_mutex);
+    size_t moved = TRY(read_at(buffer, offset));
+    offset += moved;
+    return moved;
+}
+
+Result<size_t> File::write(IoBuffer& buffer) {
+    if (!seekable()) return write_at(buffer, 0);
+    MutexGuard guard(offset_mutex);
+    bool append = (flags & O_APPEND) != 0;
+    size_t moved = TRY(write_at(buffer, append ? kAppendOffset : offset));
+    offset = append ? size() : offset + moved;
+    return moved;
+}
+
+Result<uint64_t> File::seek(int64_t distance, int whence) {
+    if (!seekable()) return Error(ESPIPE);
+    MutexGuard guard(offset_mutex);
+    int64_t base = 0;
+    switch (whence) {
+        case SEEK_SET: break;
+        case SEEK_CUR: base = static_cast<int64_t>(offset); break;
+        case SEEK_END: base = static_cast<int64_t>(size()); break;
+        default: return Error(EINVAL);
+    }
+    int64_t target;
+    if (__builtin_add_overflow(base, distance, &target)) return Error(EOVERFLOW);
+    if (target < 0) return Error(EINVAL);
+    offset = static_cast<uint64_t>(target);
+    return offset;
+}
+
+Result<size_t> File::read_kernel(void* to, size_t size, uint64_t offset) {
+    IoBuffer buffer = IoBuffer::kernel(to, size);
+    while (buffer.remaining() > 0) {
+        size_t moved = TRY(read_at(buffer, offset + buffer.done()));
+        if (moved == 0) break;
+    }
+    return buffer.done();
+}
+
+namespace {
+
+class DirectoryFile final : public File {
+  public:
+    DirectoryFile(Inode* inode, uint32_t flags) : File(inode, flags) {}
+    Result<size_t> read_at(IoBuffer&, uint64_t) override { return Error(EISDIR); }
+    Result<size_t> write_at(IoBuffer&, uint64_t) override { return Error(EBADF); }
+    bool seekable() const override { return true; }
+
+  private:
+    void destroy_self() override { destroy(this); }
+};
+
+class PathFile final : public File {
+  public:
+    PathFile(Inode* inode, uint32_t flags) : File(inode, flags) {}
+    Result<size_t> read_at(IoBuffer&, uint64_t) override { return Error(EBADF); }
+    Result<size_t> write_at(IoBuffer&, uint64_t) override { return Error(EBADF); }
+    Result<uint64_t> ioctl(uint32_t, VirtAddr) override { return Error(EBADF); }
+    PageSource* page_source() override { return nullptr; }
+
+  private:
+    void destroy_self() override { destroy(this); }
+};
+
+template <typename T>
+Result<File*> open_as(Inode& inode, uint32_t flags) {
+    inode.ref();
+    auto file = make<T>(&inode, flags);
+    if (!file.ok()) {
+        inode.unref();
+        return file.error();
+    }
+    return file.value();
+}
+
+}  // namespace
+
+Result<File*> directory_open(Inode& directory, uint32_t flags) {
+    return open_as<DirectoryFile>(directory, flags);
+}
+
+Result<File*> path_file_open(Inode& inode, uint32_t flags) {
+    return open_as<PathFile>(inode, flags);
+}

@@ -1,0 +1,162 @@
+// Unpacks the initramfs into the root file system: the archive that `make` builds, and behind
+// it those that a run adds (its command, its data, EXTRA). A later archive overlays an earlier
+// one: a directory that is there keeps its entries and takes the new mode, anything else of
+// the same name is replaced.
+//
+// Contents are copied: cpio aligns to 4 bytes, so the pages of the archive cannot serve as
+// pages of files.
+#include "kernel/base/log.h"
+#include "kernel/fs/cpio.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/mm/slab.h"
+
+namespace {
+
+// A file with several names: newc writes an entry for each name, with equal device and inode
+// numbers, and the data with the last (or the first) only.
+struct HardLink {
+    uint32_t inode, device_major, device_minor;
+    Inode* made;  // one reference
+    ListLink link;
+};
+
+class Unpacker {
+  public:
+    explicit Unpacker(Inode* root) : context_{root, root, 0, 0, 0} {}
+    ~Unpacker() { forget_links(); }
+    Result<void> unpack(const CpioEntry& entry);
+    void forget_links();
+
+  private:
+    Result<void> make_directory(const CpioEntry& entry);
+    Result<InodeRef> make_file(const CpioEntry& entry);
+    Result<void> fill(Inode& file, std::span<const uint8_t> data);
+    Result<void> remove_old(std::string_view name);
+    HardLink* find_link(const CpioEntry& entry);
+    Result<void> remember(const CpioEntry& entry, Inode& made);
+
+    WalkContext context_;
+    List<HardLink, &HardLink::link> links_;
+};
+
+HardLink* Unpacker::find_link(const CpioEntry& entry) {
+    for (HardLink& link : links_)
+        if (link.inode == entry.inode && link.device_major == entry.device_major &&
+            link.device_minor == entry.device_minor)
+            return &link;
+    return nullptr;
+}
+
+void Unpacker::forget_links() {
+    while (HardLink* link = links_.pop_front()) {
+        link->made->unref();
+        destroy(link);
+    }
+}
+
+Result<void> Unpacker::remember(const CpioEntry& entry, Inode& made) {
+    links_.push_back(TRY(make<HardLink>(entry.inode, entry.device_major, entry.device_minor,
+                                        &made, ListLink{})));
+    made.ref();
+    return {};
+}
+
+Result<void> Unpacker::remove_old(std::string_view name) {
+    auto removed = vfs_unlink(context_, name, false);
+    if (!removed.ok() && removed.error().number() == EISDIR)
+        return vfs_unlink(context_, name, true);
+    if (!removed.ok() && removed.error().number() != ENOENT) return removed;
+    return {};
+}
+
+Result<void> Unpacker::make_directory(const CpioEntry& entry) {
+    auto made = vfs_make_directory(context_, entry.name, entry.mode);
+    if (made.ok() || made.error().number() != EEXIST) return made;
+    InodeRef old(TRY(vfs_walk(context_, entry.name, kFollow)));
+    if (old->is_directory()) return {};
+    TRY(remove_old(entry.name));
+    return vfs_make_directory(context_, entry.name, entry.mode);
+}
+
+Result<void> Unpacker::fill(Inode& file, std::span<const uint8_t> data) {
+    if (data.empty()) return {};
+    File* opened = TRY(file.open(O_WRONLY));
+    IoBuffer buffer = IoBuffer::kernel(const_cast<uint8_t*>(data.data()), data.size());
+    auto written = opened->write_at(buffer, 0);
+    opened->unref();
+    if (!written.ok()) return written.error();
+    if (written.value() < data.size()) return Error(ENOSPC);
+    return {};
+}
+
+// Everything but directories.
+Result<InodeRef> Unpacker::make_file(const CpioEntry& entry) {
+    uint32_t type = entry.mode & S_IFMT;
+    TRY(remove_old(entry.name));
+    if (type == S_IFLNK) {
+        std::string_view target(reinterpret_cast<const char*>(entry.data.data()),
+                                entry.data.size());
+        TRY(vfs_symlink(context_, target, entry.name));
+    } else {
+        TRY(vfs_make_node(context_, entry.name, entry.mode,
+                          uint64_t{entry.node_major} << 8 | entry.node_minor));
+    }
+    return InodeRef(TRY(vfs_walk(context_, entry.name, kNoFollow)));
+}
+
+Result<void> Unpacker::unpack(const CpioEntry& entry) {
+    bool directory = (entry.mode & S_IFMT) == S_IFDIR;
+    bool linked = !directory && entry.links > 1;
+    InodeRef inode;
+    if (HardLink* earlier = linked ? find_link(entry) : nullptr) {
+        TRY(remove_old(entry.name));
+        std::string_view name;
+        bool trailing_slash;
+        InodeRef parent(TRY(vfs_walk_parent(context_, entry.name, name, trailing_slash)));
+        MutexGuard guard(parent->mutex);
+        TRY(parent->link(name, *earlier->made));
+        earlier->made->ref();
+        inode.reset(earlier->made);
+    } else if (directory) {
+        TRY(make_directory(entry));
+        inode.reset(TRY(vfs_walk(context_, entry.name, kFollow)));
+    } else {
+        inode = TRY(make_file(entry));
+        if (linked) TRY(remember(entry, *inode));
+    }
+    if ((entry.mode & S_IFMT) == S_IFREG) TRY(fill(*inode, entry.data));
+    Attributes& attributes = inode->attributes;
+    if (inode->type() != S_IFLNK)
+        attributes.mode = inode->type() | (entry.mode & 07777);
+    attributes.uid = entry.uid;
+    attributes.gid = entry.gid;
+    attributes.modified = {entry.modified, 0};
+    return {};
+}
+
+}  // namespace
+
+Result<void> initramfs_unpack(std::span<const uint8_t> archive, Inode* root) {
+    Unpacker unpacker(root);
+    CpioReader reader(archive);
+    CpioEntry entry;
+    for (;;) {
+        auto step = reader.next(entry);
+        if (!step.ok()) {
+            log_error("initramfs: byte %zu of %zu: %s", reader.offset(), archive.size(),
+                      reader.problem());
+            return step.error();
+        }
+        if (step.value() == CpioStep::EndOfInput) return {};
+        if (step.value() == CpioStep::EndOfArchive) {
+            unpacker.forget_links();
+            continue;
+        }
+        auto unpacked = unpacker.unpack(entry);
+        if (unpacked.ok()) continue;
+        log_error("initramfs: byte %zu: cannot make '%.*s': error %d", entry.offset,
+                  static_cast<int>(entry.name.size()), entry.name.data(),
+                  unpacked.error().number());
+        return unpacked;
+    }
+}

@@ -1,0 +1,46 @@
+// PageStore: the pages of one tmpfs file, by index. Sparse: a page that was never written is a
+// hole. A radix tree of frames with 512 children a node; a file of one page is that page.
+//
+// Locking: the spin lock (rank PageSource) guards the tree, since page faults look pages up
+// under the address space's Mutex and cannot take the inode's. Frames leave the store only
+// through resize(); each find() has its own reference, so a page being copied stays alive.
+#pragma once
+#include <cstdint>
+
+#include "kernel/base/result.h"
+#include "kernel/mm/frame.h"
+#include "kernel/sync/spinlock.h"
+
+class PageStore {
+  public:
+    static constexpr uint32_t kMaxHeight = 4;  // 512^4 pages: 2^48 bytes
+    static constexpr uint64_t kMaxPages = 1ull << (9 * kMaxHeight);
+
+    PageStore() = default;
+    PageStore(const PageStore&) = delete;
+    PageStore& operator=(const PageStore&) = delete;
+    ~PageStore() { resize(0); }
+
+    // The page with a reference for the caller; nullptr: a hole, or beyond the end.
+    Frame* find(uint64_t index);
+    // Puts `fresh` there unless a page is there already. Returns the page that is there now,
+    // with a reference for the caller; when it is `fresh`, that is the reference the caller
+    // had, and the store has one of its own. ENOMEM, ENXIO beyond the end.
+    Result<Frame*> add(uint64_t index, Frame* fresh);
+    // The store may have pages below `pages` from now on; those from there on are dropped.
+    // Returns how many were.
+    uint64_t resize(uint64_t pages);
+    uint64_t end() const { return end_; }
+    uint64_t count() const { return count_; }  // pages present
+
+  private:
+    Frame** slot(uint64_t index) REQUIRES(lock_);
+    Result<void> grow(uint64_t index) REQUIRES(lock_);
+    uint64_t prune(Frame*& node, uint32_t height, uint64_t first);
+
+    SpinLock lock_{LockRank::PageSource};
+    uint32_t height_ GUARDED_BY(lock_) = 0;  // levels of nodes above the pages
+    Frame* root_ GUARDED_BY(lock_) = nullptr;
+    uint64_t end_ = 0;
+    uint64_t count_ = 0;
+};

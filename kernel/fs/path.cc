@@ -1,0 +1,48 @@
+// Path text: see path.h. Every function looks only inside the views that it was given.
+#include "kernel/fs/path.h"
+
+#include <cstring>
+
+#include "kernel/base/assert.h"
+
+Result<std::string_view> PathCursor::next() {
+    const char* text = rest_.data();
+    size_t size = rest_.size(), start = 0;
+    while (start < size && text[start] == '/') start++;
+    size_t end = start;
+    while (end < size && text[end] != '/') end++;
+    if (end - start > kMaxName) return Error(ENAMETOOLONG);
+    rest_ = {text + end, size - end};
+    return std::string_view(text + start, end - start);
+}
+
+PathSplit path_split(std::string_view path) {
+    size_t end = path.size();
+    while (end > 0 && path[end - 1] == '/') end--;
+    bool trailing_slash = end < path.size();
+    size_t start = end;
+    while (start > 0 && path[start - 1] != '/') start--;
+    std::string_view parent = ".";
+    if (start > 0) {
+        // One slash stays, so that "/x" has the parent "/".
+        parent = {path.data(), start};
+    } else if (end == 0 && trailing_slash) {
+        parent = "/";
+    }
+    return {parent, {path.data() + start, end - start}, trailing_slash};
+}
+
+Result<std::span<char>> PathExpansion::room(std::string_view rest) {
+    if (rest.size() > buffer_.size()) return Error(ENAMETOOLONG);
+    // A rest that lies in the buffer already ends where the buffer ends: memmove keeps it.
+    start_ = buffer_.size() - rest.size();
+    if (!rest.empty()) memmove(buffer_.data() + start_, rest.data(), rest.size());
+    return buffer_.first(start_);
+}
+
+std::string_view PathExpansion::commit(size_t length) {
+    ASSERT(length <= start_);
+    start_ -= length;
+    if (length > 0) memmove(buffer_.data() + start_, buffer_.data(), length);
+    return {buffer_.data() + start_, buffer_.size() - start_};
+}

@@ -1,0 +1,214 @@
+// Regular files of tmpfs: pages in a PageStore, copied from and to the caller page by page and
+// mapped as they are by mmap(2).
+//
+// Reads take no lock: a page found is referenced while it is copied, and the size is one
+// load. Writes and truncation hold the inode's Mutex. mmap's faults (get_page) run under the
+// address space's Mutex and touch only the PageStore, so writing to a file from a mapping of
+// the same file cannot deadlock.
+//
+// Invariants: PageStore::end() is the size in pages, rounded up; bytes of the last page
+// beyond the size are zero, unless a mapping wrote there.
+#include <algorithm>
+#include <cstring>
+
+#include "kernel/fs/page_store.h"
+#include "kernel/fs/tmpfs.h"
+#include "kernel/mm/slab.h"
+#include "kernel/mm/user_access.h"
+
+namespace {
+
+constexpr uint64_t kMaxFileSize = PageStore::kMaxPages * kPageSize;
+
+class TmpfsRegular final : public TmpfsInode, public PageSource {
+  public:
+    TmpfsRegular(Tmpfs& fs, uint32_t mode) : TmpfsInode(fs, mode) {}
+    ~TmpfsRegular() override { fs_.discharge_pages(pages_.count()); }
+
+    Result<File*> open(uint32_t flags) override;
+    Result<void> truncate(uint64_t size) override;
+    Attributes stat() override;
+    PageSource* page_source() override { return this; }
+
+    Result<Frame*> get_page(uint64_t index) override;
+    void source_ref() override { ref(); }
+    void source_unref() override { unref(); }
+    uint64_t source_inode() const override { return number; }
+
+    Result<size_t> read(IoBuffer& buffer, uint64_t offset);
+    Result<size_t> write(IoBuffer& buffer, uint64_t offset);
+    uint64_t size() const { return __atomic_load_n(&attributes.size, __ATOMIC_ACQUIRE); }
+
+  private:
+    void destroy_self() override { destroy(this); }
+    void set_size(uint64_t size) {
+        __atomic_store_n(&attributes.size, size, __ATOMIC_RELEASE);
+    }
+    void note_access();
+    Result<size_t> write_page(IoBuffer& buffer, uint64_t offset, size_t size);
+    Result<Frame*> add_page(uint64_t index, Frame* fresh);
+
+    PageStore pages_;
+};
+
+class TmpfsFile final : public File {
+  public:
+    TmpfsFile(TmpfsRegular* node, uint32_t flags) : File(node, flags), node_(*node) {}
+    Result<size_t> read_at(IoBuffer& buffer, uint64_t offset) override {
+        return node_.read(buffer, offset);
+    }
+    Result<size_t> write_at(IoBuffer& buffer, uint64_t offset) override {
+        return node_.write(buffer, offset);
+    }
+    bool seekable() const override { return true; }
+    uint64_t size() override { return node_.size(); }
+    Result<void> truncate(uint64_t size) override { return node_.truncate(size); }
+
+  private:
+    void destroy_self() override { destroy(this); }
+    TmpfsRegular& node_;
+};
+
+Result<File*> TmpfsRegular::open(uint32_t flags) {
+    File* file = TRY(make<TmpfsFile>(this, flags));
+    ref();
+    return file;
+}
+
+Attributes TmpfsRegular::stat() {
+    Attributes copy = attributes;
+    copy.blocks = pages_.count() * (kPageSize / 512);
+    return copy;
+}
+
+// Once after each change (as Linux's relatime): reading costs a comparison, not a clock.
+void TmpfsRegular::note_access() {
+    if (attributes.accessed.seconds > attributes.modified.seconds) return;
+    if (!mutex.try_lock()) return;
+    attributes.accessed = vfs_now();
+    mutex.unlock();
+}
+
+Result<size_t> TmpfsRegular::read(IoBuffer& buffer, uint64_t offset) {
+    uint64_t end = size();
+    size_t wanted = offset >= end ? 0 : std::min<uint64_t>(buffer.remaining(), end - offset);
+    size_t done = 0;
+    while (done < wanted && !buffer.faulted()) {
+        size_t in_page = (offset + done) % kPageSize;
+        size_t part = std::min(kPageSize - in_page, wanted - done);
+        Frame* frame = pages_.find((offset + done) / kPageSize);
+        if (frame == nullptr) {
+            done += buffer.put_zeros(part);
+            continue;
+        }
+        done += buffer.put(static_cast<char*>(frame_data(frame)) + in_page, part);
+        frame_unref(frame);
+    }
+    if (done == 0 && buffer.faulted()) return Error(EFAULT);
+    note_access();
+    return done;
+}
+
+// Puts `fresh` (the caller's reference goes with it) into the hole, or finds what came there
+// first. Returns the page with a reference.
+Result<Frame*> TmpfsRegular::add_page(uint64_t index, Frame* fresh) {
+    if (!fs_.charge_page()) {
+        frame_unref(fresh);
+        return Error(ENOSPC);
+    }
+    auto there = pages_.add(index, fresh);
+    if (!there.ok() || there.value() != fresh) {
+        fs_.discharge_pages(1);
+        frame_unref(fresh);
+    }
+    return there;
+}
+
+Result<Frame*> TmpfsRegular::get_page(uint64_t index) {
+    if (Frame* frame = pages_.find(index)) return frame;
+    if (index >= pages_.end()) return Error(ENXIO);
+    return add_page(index, TRY(frame_alloc_zeroed()));
+}
+
+// Writes within one page. A page that is new is filled before it is put into the store, so
+// that a full one is never cleared first, and nobody sees it half written.
+Result<size_t> TmpfsRegular::write_page(IoBuffer& buffer, uint64_t offset, size_t size) {
+    size_t in_page = offset % kPageSize;
+    uint64_t index = offset / kPageSize;
+    if (Frame* frame = pages_.find(index)) {
+        size_t moved = buffer.take(static_cast<char*>(frame_data(frame)) + in_page, size);
+        frame_unref(frame);
+        return moved;
+    }
+    Frame* fresh = TRY(frame_alloc());
+    char* data = static_cast<char*>(frame_data(fresh));
+    memset(data, 0, in_page);
+    size_t moved = buffer.take(data + in_page, size);
+    memset(data + in_page + moved, 0, kPageSize - in_page - moved);
+    if (moved == 0) {
+        frame_unref(fresh);
+        return moved;
+    }
+    auto there = add_page(index, fresh);
+    if (!there.ok()) {
+        buffer.rewind(moved);
+        return there.error();
+    }
+    // A fault of a mapping filled the hole while the caller's memory was being read. `fresh`
+    // is gone then; the data is taken again.
+    if (there.value() != fresh) {
+        buffer.rewind(moved);
+        moved = buffer.take(static_cast<char*>(frame_data(there.value())) + in_page, moved);
+    }
+    frame_unref(there.value());
+    return moved;
+}
+
+Result<size_t> TmpfsRegular::write(IoBuffer& buffer, uint64_t offset) {
+    MutexGuard guard(mutex);
+    uint64_t end = attributes.size;
+    if (offset == kAppendOffset) offset = end;
+    if (buffer.remaining() == 0) return size_t{0};
+    if (offset >= kMaxFileSize) return Error(EFBIG);
+    size_t wanted = std::min<uint64_t>(buffer.remaining(), kMaxFileSize - offset);
+    if (pages_for(offset + wanted) > pages_.end()) pages_.resize(pages_for(offset + wanted));
+    size_t done = 0;
+    Result<void> result;
+    while (done < wanted && !buffer.faulted()) {
+        size_t part = std::min(kPageSize - (offset + done) % kPageSize, wanted - done);
+        auto moved = write_page(buffer, offset + done, part);
+        if (!moved.ok()) {
+            if (done == 0) result = moved.error();
+            break;
+        }
+        done += moved.value();
+    }
+    if (offset + done > end && done > 0) set_size(offset + done);
+    if (done < wanted) fs_.discharge_pages(pages_.resize(pages_for(attributes.size)));
+    if (done > 0) attributes.modified = attributes.changed = vfs_now();
+    if (done == 0 && !result.ok()) return result.error();
+    if (done == 0) return Error(EFAULT);
+    return done;
+}
+
+Result<void> TmpfsRegular::truncate(uint64_t new_size) {
+    if (new_size > kMaxFileSize) return Error(EFBIG);
+    MutexGuard guard(mutex);
+    uint64_t kept = std::min(new_size, attributes.size);
+    // The tail of the last page kept: zeros, for when the file grows again.
+    if (Frame* last = kept % kPageSize == 0 ? nullptr : pages_.find(kept / kPageSize)) {
+        memset(static_cast<char*>(frame_data(last)) + kept % kPageSize, 0,
+               kPageSize - kept % kPageSize);
+        frame_unref(last);
+    }
+    set_size(new_size);
+    fs_.discharge_pages(pages_.resize(pages_for(new_size)));
+    attributes.modified = attributes.changed = vfs_now();
+    return {};
+}
+
+}  // namespace
+
+Result<Inode*> tmpfs_make_file(Tmpfs& fs, uint32_t mode) {
+    return TRY(make<TmpfsRegular>(fs, mode));
+}

@@ -1,0 +1,99 @@
+// Mounts: which file system lies where; the way back from a directory to its path; the clock
+// for time stamps.
+//
+// A mount is for good. It shows in two pointers, so that the path walk needs no lookup:
+// Inode::mounted leads down from the covered directory, FileSystem::covered leads back up.
+// Both are written once, at boot, before user programs run.
+#include <algorithm>
+#include <cstring>
+
+#include "kernel/arch/tsc.h"
+#include "kernel/fs/vfs.h"
+
+SpinLock vfs_tree_lock{LockRank::Mount};
+
+namespace {
+
+constexpr uint32_t kMaxMounts = 16;
+struct Mount {
+    FileSystem* file_system;
+    char path[64];
+};
+Mount mounts[kMaxMounts];
+std::atomic<uint32_t> mount_count{0};  // entries below it are complete and final
+Inode* root_inode = nullptr;
+
+Result<void> add_mount(FileSystem& file_system, std::string_view path) {
+    uint32_t index = mount_count.load(std::memory_order_relaxed);
+    if (index == kMaxMounts) return Error(ENOSPC);
+    Mount& mount = mounts[index];
+    if (path.size() >= sizeof mount.path) return Error(ENAMETOOLONG);
+    mount.file_system = &file_system;
+    memcpy(mount.path, path.data(), path.size());
+    file_system.device = index + 1;
+    mount_count.store(index + 1, std::memory_order_release);
+    return {};
+}
+
+TimeSpec time_since_boot() {
+    uint64_t ns = monotonic_ns();
+    return {static_cast<int64_t>(ns / 1'000'000'000),
+            static_cast<int64_t>(ns % 1'000'000'000)};
+}
+TimeSpec (*clock_source)() = time_since_boot;
+
+}  // namespace
+
+void vfs_set_root(FileSystem& file_system) {
+    root_inode = file_system.root();
+    root_inode->ref();
+    if (!add_mount(file_system, "/").ok()) panic("vfs_set_root must be the first mount");
+}
+
+Inode* vfs_root() { return root_inode; }
+
+Result<void> vfs_mount(std::string_view path, FileSystem& file_system) {
+    WalkContext context{root_inode, root_inode};
+    InodeRef directory(TRY(vfs_walk(context, path, kWantDirectory)));
+    TRY(add_mount(file_system, path));
+    file_system.root()->ref();
+    file_system.covered = directory.get();
+    directory.release()->mounted = file_system.root();  // the mount keeps the reference
+    return {};
+}
+
+void vfs_visit_mounts(void (*visit)(void*, FileSystem&, std::string_view), void* context) {
+    uint32_t count = mount_count.load(std::memory_order_acquire);
+    for (uint32_t i = 0; i < count; i++) visit(context, *mounts[i].file_system, mounts[i].path);
+}
+
+Result<size_t> vfs_path_of(Inode* root, Inode* directory, char* out, size_t size) {
+    // From the leaf up, so the text grows from the end of the buffer to its start.
+    size_t start = size;
+    SpinGuard guard(vfs_tree_lock);
+    while (directory != root) {
+        if (directory == directory->file_system->root()) {
+            directory = directory->file_system->covered;
+            if (directory == nullptr) break;
+            continue;
+        }
+        char name[kMaxName];
+        size_t length = directory->name_in_parent(name, sizeof name);
+        Inode* parent = directory->parent();
+        if (length == 0 || parent == nullptr) return Error(ENOENT);
+        if (start < length + 1) return Error(ERANGE);
+        start -= length;
+        memcpy(out + start, name, length);
+        out[--start] = '/';
+        directory = parent;
+    }
+    if (start == size) {
+        if (size == 0) return Error(ERANGE);
+        out[--start] = '/';
+    }
+    memmove(out, out + start, size - start);
+    return size - start;
+}
+
+TimeSpec vfs_now() { return clock_source(); }
+void vfs_set_clock(TimeSpec (*now)()) { clock_source = now; }

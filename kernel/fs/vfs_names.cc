@@ -1,0 +1,120 @@
+// Making and removing names: mknod, mkdir, symlink, link, unlink, rmdir.
+#include "kernel/fs/vfs_private.h"
+
+namespace {
+
+bool is_dots(std::string_view name) { return name == "." || name == ".."; }
+
+Result<void> may_change(const WalkContext& context, Inode& directory) {
+    return vfs_check_access(directory, context.uid, context.gid, W_OK | X_OK);
+}
+
+Result<void> expect_absent(Inode& parent, std::string_view name) {
+    auto found = parent.lookup(name);
+    if (found.ok()) {
+        found.value()->unref();
+        return Error(EEXIST);
+    }
+    if (found.error().number() != ENOENT) return found.error();
+    return {};
+}
+
+// Creates `path`, of any type. `mode` has the type; umask is applied.
+Result<void> make_entry(const WalkContext& context, std::string_view path, uint32_t mode,
+                        uint64_t device, std::string_view target) {
+    std::string_view name;
+    bool trailing_slash;
+    InodeRef parent(TRY(vfs_walk_parent(context, path, name, trailing_slash)));
+    if (name.empty() || is_dots(name)) return Error(EEXIST);
+    MutexGuard guard(parent->mutex);
+    TRY(expect_absent(*parent, name));
+    if (trailing_slash && (mode & S_IFMT) != S_IFDIR) return Error(ENOENT);
+    TRY(may_change(context, *parent));
+    if ((mode & S_IFMT) != S_IFLNK) mode &= ~context.umask;
+    InodeRef made(TRY(parent->create(name, mode, device, target)));
+    vfs_set_owner(context, *parent, *made);
+    return {};
+}
+
+}  // namespace
+
+void vfs_set_owner(const WalkContext& context, const Inode& parent, Inode& made) {
+    made.attributes.uid = context.uid;
+    made.attributes.gid = context.gid;
+    if ((parent.attributes.mode & S_ISGID) == 0) return;
+    made.attributes.gid = parent.attributes.gid;
+    if (made.is_directory()) made.attributes.mode |= S_ISGID;
+}
+
+Result<void> vfs_make_node(const WalkContext& context, std::string_view path, uint32_t mode,
+                           uint64_t device) {
+    switch (mode & S_IFMT) {
+        case 0: mode |= S_IFREG; break;
+        case S_IFCHR:
+        case S_IFBLK:
+            if (context.uid != 0) return Error(EPERM);
+            break;
+        case S_IFREG:
+        case S_IFIFO:
+        case S_IFSOCK: break;
+        case S_IFDIR: return Error(EPERM);
+        default: return Error(EINVAL);
+    }
+    return make_entry(context, path, mode & (S_IFMT | 07777), device, {});
+}
+
+Result<void> vfs_make_directory(const WalkContext& context, std::string_view path,
+                                uint32_t mode) {
+    return make_entry(context, path, S_IFDIR | (mode & 01777), 0, {});
+}
+
+Result<void> vfs_symlink(const WalkContext& context, std::string_view target,
+                         std::string_view path) {
+    if (target.empty()) return Error(ENOENT);
+    return make_entry(context, path, S_IFLNK | 0777, 0, target);
+}
+
+Result<void> vfs_link(const WalkContext& from_context, std::string_view from,
+                      const WalkContext& to_context, std::string_view to, bool follow) {
+    InodeRef inode(TRY(vfs_walk(from_context, from, follow ? kFollow : kNoFollow)));
+    std::string_view name;
+    bool trailing_slash;
+    InodeRef parent(TRY(vfs_walk_parent(to_context, to, name, trailing_slash)));
+    if (name.empty() || is_dots(name)) return Error(EEXIST);
+    if (inode->is_directory()) return Error(EPERM);
+    if (inode->file_system != parent->file_system) return Error(EXDEV);
+    MutexGuard guard(parent->mutex);
+    TRY(expect_absent(*parent, name));
+    if (trailing_slash) return Error(ENOENT);
+    TRY(may_change(to_context, *parent));
+    return parent->link(name, *inode);
+}
+
+Result<void> vfs_may_remove(const WalkContext& context, Inode& parent, Inode& inode) {
+    TRY(may_change(context, parent));
+    // In a sticky directory only owners remove (POSIX XBD 4.3).
+    if ((parent.attributes.mode & S_ISVTX) && context.uid != 0 &&
+        context.uid != parent.attributes.uid && context.uid != inode.attributes.uid)
+        return Error(EPERM);
+    return {};
+}
+
+Result<void> vfs_unlink(const WalkContext& context, std::string_view path, bool directory) {
+    std::string_view name;
+    bool trailing_slash;
+    InodeRef parent(TRY(vfs_walk_parent(context, path, name, trailing_slash)));
+    if (name.empty()) return Error(directory ? EBUSY : EISDIR);
+    if (is_dots(name)) {
+        if (!directory) return Error(EISDIR);
+        return Error(name == "." ? EINVAL : ENOTEMPTY);
+    }
+    InodeRef inode;  // dropped after the Mutex: the last reference frees a file's pages
+    MutexGuard guard(parent->mutex);
+    inode.reset(TRY(parent->lookup(name)));
+    if (trailing_slash && !inode->is_directory()) return Error(ENOTDIR);
+    TRY(vfs_may_remove(context, *parent, *inode));
+    if (directory && !inode->is_directory()) return Error(ENOTDIR);
+    if (!directory && inode->is_directory()) return Error(EISDIR);
+    if (inode->mounted != nullptr) return Error(EBUSY);
+    return parent->unlink(name, *inode);
+}

@@ -1,0 +1,119 @@
+// open(2): find or create, check the permission, make a File.
+#include "kernel/fs/directory_file.h"
+#include "kernel/fs/vfs_private.h"
+#include "kernel/mm/frame.h"
+
+namespace {
+
+// Of these flags only open itself takes notice; F_GETFL does not show them.
+constexpr uint32_t kOpenOnly = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC;
+
+uint32_t wanted_access(uint32_t flags) {
+    uint32_t wanted = 0;
+    if ((flags & O_ACCMODE) != O_WRONLY) wanted |= R_OK;
+    if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC)) wanted |= W_OK;
+    return wanted;
+}
+
+Result<File*> open_inode(const WalkContext& context, Inode& inode, uint32_t flags,
+                         bool created) {
+    if ((flags & O_DIRECTORY) && !inode.is_directory()) return Error(ENOTDIR);
+    if ((flags & O_PATH) == O_PATH) return path_file_open(inode, flags & ~kOpenOnly);
+    if (inode.type() == S_IFLNK) return Error(ELOOP);
+    if (inode.type() == S_IFSOCK) return Error(ENXIO);
+    uint32_t wanted = wanted_access(flags);
+    if (inode.is_directory() && ((wanted & W_OK) || (flags & O_CREAT))) return Error(EISDIR);
+    if (!created) TRY(vfs_check_access(inode, context.uid, context.gid, wanted));
+    File* file = TRY(inode.open(flags));
+    file->flags = flags & ~kOpenOnly;
+    if ((flags & O_TRUNC) && inode.type() == S_IFREG && !created) {
+        auto truncated = inode.truncate(0);
+        if (!truncated.ok()) {
+            file->unref();
+            return truncated.error();
+        }
+    }
+    return file;
+}
+
+// Finds `name` in `parent` or creates it there, atomically.
+Result<Inode*> find_or_create(const WalkContext& context, Inode& parent,
+                              std::string_view name, uint32_t flags, uint32_t mode,
+                              bool& created) {
+    MutexGuard guard(parent.mutex);
+    auto found = parent.lookup(name);
+    if (found.ok()) {
+        if ((flags & O_EXCL) == 0) return found;
+        found.value()->unref();
+        return Error(EEXIST);
+    }
+    if (found.error().number() != ENOENT) return found;
+    TRY(vfs_check_access(parent, context.uid, context.gid, W_OK | X_OK));
+    Inode* inode = TRY(parent.create(name, S_IFREG | (mode & 07777 & ~context.umask), 0, {}));
+    vfs_set_owner(context, parent, *inode);
+    created = true;
+    return inode;
+}
+
+// The text of a symlink as last component of an O_CREAT open; the walk goes on from it.
+class LinkText {
+  public:
+    LinkText() = default;
+    LinkText(const LinkText&) = delete;
+    LinkText& operator=(const LinkText&) = delete;
+    ~LinkText() {
+        if (frame_ != nullptr) frame_unref(frame_);
+    }
+    Result<std::string_view> read(Inode& link) {
+        // A fresh page each time: the path being walked may lie in the last one.
+        Frame* frame = TRY(frame_alloc());
+        char* text = static_cast<char*>(frame_data(frame));
+        auto length = link.read_link(text, kMaxPath);
+        if (frame_ != nullptr) frame_unref(frame_);
+        frame_ = frame;
+        return std::string_view(text, TRY(std::move(length)));
+    }
+
+  private:
+    Frame* frame_ = nullptr;
+};
+
+Result<File*> open_creating(WalkContext context, std::string_view path, uint32_t flags,
+                            uint32_t mode) {
+    LinkText link_text;
+    InodeRef start;  // keeps context.directory
+    for (int links = 0; links <= kMaxSymlinks; links++) {
+        std::string_view name;
+        bool trailing_slash;
+        InodeRef parent(TRY(vfs_walk_parent(context, path, name, trailing_slash)));
+        if (trailing_slash || name.empty() || name == "." || name == "..")
+            return Error(EISDIR);
+        bool created = false;
+        InodeRef inode(TRY(find_or_create(context, *parent, name, flags, mode, created)));
+        if (inode->type() != S_IFLNK || (flags & O_NOFOLLOW))
+            return open_inode(context, *inode, flags, created);
+        if (Inode* target = TRY(inode->link_target())) {
+            InodeRef direct(target);
+            return open_inode(context, *direct, flags, false);
+        }
+        path = TRY(link_text.read(*inode));
+        start = std::move(parent);
+        context.directory = start.get();
+    }
+    return Error(ELOOP);
+}
+
+}  // namespace
+
+Result<File*> vfs_open(const WalkContext& context, std::string_view path, uint32_t flags,
+                       uint32_t mode) {
+    if ((flags & O_ACCMODE) == O_ACCMODE) return Error(EINVAL);
+    if ((flags & O_TMPFILE) == O_TMPFILE) return Error(EOPNOTSUPP);
+    if ((flags & O_CREAT) && !(flags & O_PATH)) {
+        if (flags & O_DIRECTORY) return Error(EINVAL);
+        return open_creating(context, path, flags, mode);
+    }
+    uint32_t walk = (flags & O_NOFOLLOW) ? kNoFollow : kFollow;
+    InodeRef inode(TRY(vfs_walk(context, path, walk)));
+    return open_inode(context, *inode, flags, false);
+}

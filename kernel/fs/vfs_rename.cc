@@ -1,0 +1,125 @@
+// rename(2). Two directories may change at once, and a directory may move: the one operation
+// that needs more than one lock.
+//
+// Lock order: rename_mutex when the directories differ, so that the tree above them holds
+// still and "into its own subtree" can be decided; then both directories' Mutexes. Everyone
+// else holds one directory at a time, and the pair is taken by trying and backing off, so
+// no order between directories is needed.
+#include "kernel/fs/vfs_private.h"
+
+namespace {
+
+Mutex rename_mutex{LockRank::Rename};
+
+// Both directories' Mutexes; they may be one and the same.
+class DirectoryPair {
+  public:
+    DirectoryPair(Inode& a, Inode& b) NO_THREAD_SAFETY_ANALYSIS : a_(a), b_(b) {
+        Inode *first = &a, *second = &b;
+        first->mutex.lock();
+        while (first != second && !second->mutex.try_lock()) {
+            first->mutex.unlock();
+            std::swap(first, second);
+            first->mutex.lock();  // sleeps until the one that was taken is free
+        }
+    }
+    ~DirectoryPair() NO_THREAD_SAFETY_ANALYSIS {
+        a_.mutex.unlock();
+        if (&a_ != &b_) b_.mutex.unlock();
+    }
+    DirectoryPair(const DirectoryPair&) = delete;
+    DirectoryPair& operator=(const DirectoryPair&) = delete;
+
+  private:
+    Inode &a_, &b_;
+};
+
+// rename_mutex is held while the directories differ.
+class RenameGuard {
+  public:
+    explicit RenameGuard(bool needed) NO_THREAD_SAFETY_ANALYSIS : held_(needed) {
+        if (held_) rename_mutex.lock();
+    }
+    ~RenameGuard() NO_THREAD_SAFETY_ANALYSIS {
+        if (held_) rename_mutex.unlock();
+    }
+    RenameGuard(const RenameGuard&) = delete;
+    RenameGuard& operator=(const RenameGuard&) = delete;
+
+  private:
+    bool held_;
+};
+
+// Is `directory` the same as `below` or above it?
+bool is_ancestor(Inode* directory, Inode* below) {
+    SpinGuard guard(vfs_tree_lock);
+    for (Inode* at = below; at != nullptr; at = at->parent()) {
+        if (at == directory) return true;
+        if (at == at->file_system->root()) return false;
+    }
+    return false;
+}
+
+struct Place {
+    const WalkContext& context;
+    InodeRef parent;
+    std::string_view name;
+    bool trailing_slash;
+};
+
+Result<void> check_replaced(const Place& from, const Place& to, Inode& moved,
+                            Inode& replaced) {
+    TRY(vfs_may_remove(to.context, *to.parent, replaced));
+    if (replaced.is_directory()) {
+        if (!moved.is_directory()) return Error(EISDIR);
+        if (is_ancestor(&replaced, from.parent.get())) return Error(ENOTEMPTY);
+    } else if (moved.is_directory()) {
+        return Error(ENOTDIR);
+    }
+    return replaced.mounted != nullptr ? Result<void>(Error(EBUSY)) : Result<void>();
+}
+
+// `replaced` outlives the locks: its last reference may go with it.
+Result<void> rename_locked(const Place& from, const Place& to, bool no_replace,
+                           InodeRef& replaced) {
+    InodeRef moved(TRY(from.parent->lookup(from.name)));
+    auto found = to.parent->lookup(to.name);
+    if (found.ok()) {
+        replaced.reset(found.value());
+    } else if (found.error().number() != ENOENT) {
+        return found.error();
+    }
+    if (!moved->is_directory() && (from.trailing_slash || to.trailing_slash))
+        return Error(ENOTDIR);
+    if (replaced && no_replace) return Error(EEXIST);
+    TRY(vfs_may_remove(from.context, *from.parent, *moved));
+    TRY(vfs_check_access(*to.parent, to.context.uid, to.context.gid, W_OK | X_OK));
+    if (moved->mounted != nullptr) return Error(EBUSY);
+    if (replaced.get() == moved.get()) return {};  // two links of one file: nothing happens
+    if (moved->is_directory() && is_ancestor(moved.get(), to.parent.get()))
+        return Error(EINVAL);
+    if (replaced) TRY(check_replaced(from, to, *moved, *replaced));
+    return from.parent->rename(from.name, *moved, *to.parent, to.name, replaced.get());
+}
+
+Result<Place> find_place(const WalkContext& context, std::string_view path) {
+    std::string_view name;
+    bool trailing_slash;
+    InodeRef parent(TRY(vfs_walk_parent(context, path, name, trailing_slash)));
+    if (name.empty() || name == "." || name == "..") return Error(EBUSY);
+    return Place{context, std::move(parent), name, trailing_slash};
+}
+
+}  // namespace
+
+Result<void> vfs_rename(const WalkContext& from_context, std::string_view from_path,
+                        const WalkContext& to_context, std::string_view to_path,
+                        bool no_replace) {
+    Place from = TRY(find_place(from_context, from_path));
+    Place to = TRY(find_place(to_context, to_path));
+    if (from.parent->file_system != to.parent->file_system) return Error(EXDEV);
+    InodeRef replaced;
+    RenameGuard rename(from.parent.get() != to.parent.get());
+    DirectoryPair pair(*from.parent, *to.parent);
+    return rename_locked(from, to, no_replace, replaced);
+}

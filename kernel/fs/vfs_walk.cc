@@ -1,0 +1,142 @@
+// The path walk (POSIX XBD 4.13): from a path to an inode, one component at a time.
+//
+// The walk holds a reference of the directory where it stands and the Mutex of that directory
+// only while it looks one name up. So it never holds two locks, and whatever renames happen
+// meanwhile it sees each directory in a state that it really had.
+//
+// Symlinks do not recurse: the target is put in front of what is left to walk (PathExpansion,
+// in a page taken at the first link), and the walk goes on with that text.
+#include "kernel/fs/vfs.h"
+#include "kernel/mm/frame.h"
+
+namespace {
+
+// The page in which symlinks are expanded; most walks need none.
+class ExpansionPage {
+  public:
+    ExpansionPage() = default;
+    ExpansionPage(const ExpansionPage&) = delete;
+    ExpansionPage& operator=(const ExpansionPage&) = delete;
+    ~ExpansionPage() {
+        if (frame_ != nullptr) frame_unref(frame_);
+    }
+    // Puts the target of `link` in front of `rest`.
+    Result<std::string_view> expand(Inode& link, std::string_view rest) {
+        if (frame_ == nullptr) {
+            frame_ = TRY(frame_alloc());
+            expansion_ = PathExpansion({static_cast<char*>(frame_data(frame_)), kMaxPath});
+        }
+        std::span<char> room = TRY(expansion_.room(rest));
+        size_t length = TRY(link.read_link(room.data(), room.size()));
+        if (length == room.size()) return Error(ENAMETOOLONG);  // perhaps cut short
+        if (length == 0) return Error(ENOENT);
+        return expansion_.commit(length);
+    }
+
+  private:
+    Frame* frame_ = nullptr;
+    PathExpansion expansion_{{}};
+};
+
+Inode* new_ref(Inode* inode) {
+    inode->ref();
+    return inode;
+}
+
+// "..": at the root of the process it stays there, at the root of a mount it leaves it.
+Result<Inode*> step_up(const WalkContext& context, Inode* directory) {
+    if (directory == context.root) return new_ref(directory);
+    while (directory == directory->file_system->root() &&
+           directory->file_system->covered != nullptr)
+        directory = directory->file_system->covered;
+    SpinGuard guard(vfs_tree_lock);
+    Inode* parent = directory->parent();
+    if (parent == nullptr) return Error(ENOENT);  // the directory was removed
+    return new_ref(parent);
+}
+
+Result<Inode*> step_down(Inode& directory, std::string_view name) {
+    Inode* child;
+    {
+        MutexGuard guard(directory.mutex);
+        child = TRY(directory.lookup(name));
+    }
+    while (child->mounted != nullptr) [[unlikely]] {
+        Inode* covered = child;
+        child = new_ref(covered->mounted);
+        covered->unref();
+    }
+    return child;
+}
+
+bool may_search(const WalkContext& context, Inode& directory) {
+    return context.uid == 0 ||
+           vfs_check_access(directory, context.uid, context.gid, X_OK).ok();
+}
+
+}  // namespace
+
+Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint32_t flags) {
+    if (path.empty()) return Error(ENOENT);
+    ExpansionPage expansion;
+    int links = 0;
+    InodeRef at(new_ref(path[0] == '/' ? context.root : context.directory));
+    PathCursor cursor(path);
+    for (;;) {
+        std::string_view name = TRY(cursor.next());
+        if (name.empty()) break;
+        if (!at->is_directory()) return Error(ENOTDIR);
+        if (!may_search(context, *at)) return Error(EACCES);
+        if (name[0] == '.' && name.size() <= 2 && name.back() == '.') [[unlikely]] {
+            if (name.size() == 2) at.reset(TRY(step_up(context, at.get())));
+            continue;
+        }
+        InodeRef child(TRY(step_down(*at, name)));
+        bool last = cursor.at_end();
+        if (child->type() != S_IFLNK ||
+            (last && !cursor.trailing_slash() && (flags & kNoFollow))) {
+            at = std::move(child);
+            continue;
+        }
+        if (++links > kMaxSymlinks) return Error(ELOOP);
+        if (Inode* target = TRY(child->link_target())) {
+            at.reset(target);
+            continue;
+        }
+        std::string_view pending = TRY(expansion.expand(*child, cursor.rest()));
+        if (pending[0] == '/') at.reset(new_ref(context.root));
+        cursor = PathCursor(pending);
+    }
+    bool want_directory = cursor.trailing_slash() || (flags & kWantDirectory) != 0;
+    if (want_directory && !at->is_directory()) return Error(ENOTDIR);
+    return at.release();
+}
+
+Result<Inode*> vfs_walk_parent(const WalkContext& context, std::string_view path,
+                               std::string_view& name, bool& trailing_slash) {
+    if (path.empty()) return Error(ENOENT);
+    PathSplit split = path_split(path);
+    if (split.name.size() > kMaxName) return Error(ENAMETOOLONG);
+    InodeRef parent(TRY(vfs_walk(context, split.parent, kFollow | kWantDirectory)));
+    if (!may_search(context, *parent)) return Error(EACCES);
+    name = split.name;
+    trailing_slash = split.trailing_slash;
+    return parent.release();
+}
+
+Result<void> vfs_check_access(Inode& inode, uint32_t uid, uint32_t gid, uint32_t wanted) {
+    uint32_t mode = inode.attributes.mode;
+    if (uid == 0) {
+        // Root may do everything, but execute only what somebody may execute.
+        bool runnable = (mode & S_IFMT) != S_IFREG || (mode & 0111) != 0;
+        if ((wanted & X_OK) && !runnable) return Error(EACCES);
+        return {};
+    }
+    if (uid == inode.attributes.uid) {
+        mode >>= 6;
+    } else if (gid == inode.attributes.gid) {
+        mode >>= 3;
+    }
+    if ((wanted & ~mode & 7) != 0) return Error(EACCES);
+    return {};
+}

@@ -1,0 +1,265 @@
+// AddressSpace: its life, its regions, and page faults. The mmap family is mapping.cc.
+//
+// Regions are kept twice: in a list, for walks in order, and in a treap by start address,
+// because a fault must find its region among hundreds in a few steps. last_found_ catches
+// the common case that the next fault is in the same region.
+//
+// Invariants: regions are disjoint, page-aligned, not empty, inside user space; a used leaf
+// lies in a region and allows at most what the region allows; total_bytes_ is the sum of the
+// regions' sizes.
+//
+// Locks: mutex. Page sources are asked under it (rank PageSource is above), but their
+// references are dropped after it (Dropped).
+#include "kernel/mm/address_space.h"
+
+#include <algorithm>
+
+#include "kernel/base/assert.h"
+#include "kernel/metrics/counters.h"
+#include "kernel/mm/kernel_space.h"
+#include "kernel/mm/slab.h"
+#include "kernel/sched/scheduler.h"
+
+namespace {
+
+// Kept free below a stack, so that one that overflows its limit hits nothing (Linux has the
+// same 1 MiB since "Stack Clash", CVE-2017-1000364).
+constexpr uint64_t kStackGap = 256 * kPageSize;
+// What a fault on a page of a file brings along, aligned around it.
+constexpr uint64_t kFaultAround = 16 * kPageSize;
+
+void free_region(Region* region) {
+    if (region->source != nullptr) region->source->source_unref();
+    destroy(region);
+}
+
+bool allows(const Region& region, Access access) {
+    if (access == Access::Write) return (region.protection & kProtWrite) != 0;
+    if (access == Access::Execute) return (region.protection & kProtExecute) != 0;
+    return region.protection != 0;  // x86 can read whatever it can write or run
+}
+
+}  // namespace
+
+uint64_t protection_page_flags(uint8_t protection) {
+    if (protection == 0) return kPageUser | kPageNoAccess;
+    uint64_t flags = kPageUser;
+    if ((protection & kProtWrite) != 0) flags |= kPageWrite;
+    if ((protection & kProtExecute) != 0) flags |= kPageExecute;
+    return flags;
+}
+
+uint64_t region_page_flags(const Region& region) {
+    uint64_t flags = protection_page_flags(region.protection);
+    if (region.shared) return flags | kPageShared;
+    if (region.source == nullptr) return flags;
+    return (flags & ~kPageWrite) | kPageCow;
+}
+
+AddressSpace* current_space() { return static_cast<AddressSpace*>(current_thread()->space); }
+
+// ---- Life ----
+
+Result<AddressSpace*> AddressSpace::create() {
+    AddressSpace* space = TRY(make<AddressSpace>());
+    Result<void> made = page_map_create(space->page_map, &kernel_map());
+    if (!made.ok()) {
+        destroy(space);
+        return made.error();
+    }
+    space->root = space->page_map.root;
+    return space;
+}
+
+AddressSpace::~AddressSpace() {
+    while (Region* region = regions.pop_front()) free_region(region);
+    if (page_map.root != 0) page_map_destroy(page_map);
+}
+
+void AddressSpace::unref() {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    evict_space(*this);
+    destroy(this);
+}
+
+AddressSpace::Dropped::~Dropped() {
+    while (Region* region = regions.pop_front()) free_region(region);
+}
+
+void AddressSpace::clear() {
+    Dropped dropped;
+    MutexGuard guard(mutex);
+    // Nothing to split: whole regions go.
+    Result<void> result = unmap_locked(0, kUserTop, dropped);
+    ASSERT(result.ok());
+    brk_start = brk_end = 0;
+}
+
+Result<AddressSpace*> AddressSpace::clone() {
+    AddressSpace* child = TRY(create());
+    Result<void> result;
+    {
+        MutexGuard guard(mutex);
+        TlbBatch batch(this);
+        for (Region& region : regions) {
+            Result<Region*> copy = make<Region>(region);
+            if (!copy.ok()) {
+                result = copy.error();
+                break;
+            }
+            copy.value()->link = {};
+            if (region.source != nullptr) region.source->source_ref();
+            child->insert_region(copy.value());
+            result = clone_region(*this, *child, region, batch);
+            if (!result.ok()) break;
+        }
+        tlb_shootdown(*this, batch);
+        child->brk_start = brk_start, child->brk_end = brk_end;
+        child->limit_bytes = limit_bytes;
+        child->mmap_top_ = mmap_top_;
+        child->code_start = code_start, child->code_end = code_end;
+        child->stack_start = stack_start;
+        child->arg_start = arg_start, child->arg_end = arg_end;
+        child->env_start = env_start, child->env_end = env_end;
+    }
+    if (result.ok()) return child;
+    child->unref();
+    return result.error();
+}
+
+// ---- Regions ----
+
+void AddressSpace::insert_region(Region* region) {
+    if (Region* next = first_region_ending_after(region->start))
+        regions.insert_before(next, region);
+    else
+        regions.push_back(region);
+    tree_.insert(region);
+    total_bytes_ += region->end - region->start;
+}
+
+void AddressSpace::remove_region(Region* region) {
+    if (last_found_ == region) last_found_ = nullptr;
+    regions.remove(region);
+    tree_.remove(region);
+    total_bytes_ -= region->end - region->start;
+}
+
+Region* AddressSpace::first_region_ending_after(VirtAddr address) const {
+    return tree_.lowest([=](const Region& region) { return region.end > address; });
+}
+
+Region* AddressSpace::find_region(VirtAddr address) {
+    Region* region = last_found_;
+    if (region == nullptr || address < region->start || address >= region->end)
+        region = first_region_ending_after(address);
+    if (region == nullptr || address < region->start) return nullptr;
+    last_found_ = region;
+    return region;
+}
+
+// Extends the stack above `address` down to it, if there is one that may grow so far.
+Region* AddressSpace::grow_stack(VirtAddr address) {
+    Region* stack = first_region_ending_after(address);
+    VirtAddr start = round_down(address, kPageSize);
+    if (stack == nullptr || !stack->grows_down || start < stack->growth_limit) return nullptr;
+    Region* below = regions.prev(stack);
+    if (below != nullptr && start - below->end < kStackGap) return nullptr;
+    uint64_t more = stack->start - start;
+    if (!fits_limit(more)) return nullptr;
+    stack->start = start;
+    total_bytes_ += more;
+    return stack;
+}
+
+Result<void> AddressSpace::map_stack(VirtAddr top, uint64_t size, uint64_t limit) {
+    constexpr uint64_t kMaxLimit = 1ull << 30;
+    limit = round_up(std::clamp(limit, size, kMaxLimit), kPageSize);
+    Region* stack = TRY(make<Region>());
+    stack->start = top - round_up(size, kPageSize);
+    stack->end = top;
+    stack->protection = kProtRead | kProtWrite;
+    stack->grows_down = true;
+    stack->growth_limit = top - limit;
+    MutexGuard guard(mutex);
+    if (!is_free(stack->growth_limit, top)) {
+        destroy(stack);
+        return Error(EEXIST);
+    }
+    insert_region(stack);
+    mmap_top_ = stack->growth_limit - kStackGap;
+    return {};
+}
+
+void AddressSpace::visit_regions(void (*visit)(void*, const Region&), void* context) {
+    MutexGuard guard(mutex);
+    for (Region& region : regions) visit(context, region);
+}
+
+uint64_t AddressSpace::total_pages() {
+    MutexGuard guard(mutex);
+    return total_bytes_ >> kPageShift;
+}
+
+uint64_t AddressSpace::resident_pages() {
+    uint64_t count = 0;
+    MutexGuard guard(mutex);
+    page_map_visit(
+        page_map, 0, kUserTop,
+        [](void* context, VirtAddr, uint64_t&) { ++*static_cast<uint64_t*>(context); }, &count);
+    return count;
+}
+
+// ---- Faults ----
+
+FaultError AddressSpace::handle_fault(VirtAddr address, Access access) {
+    MutexGuard guard(mutex);
+    Region* region = find_region(address);
+    if (region == nullptr) region = grow_stack(address);
+    if (region == nullptr) return FaultError::NoRegion;
+    if (!allows(*region, access)) return FaultError::Protection;
+    VirtAddr page = round_down(address, kPageSize);
+    FaultError error = resolve_fault(*this, *region, page, access);
+    if (error == FaultError::None && region->source != nullptr && access != Access::Write) {
+        VirtAddr around = round_down(page, kFaultAround);
+        populate_resident(*region, std::max(around, region->start),
+                          std::min(around + kFaultAround, region->end));
+    }
+    return error;
+}
+
+// Maps what the region's source has of [start, end) and is not mapped yet.
+void AddressSpace::populate_resident(Region& region, VirtAddr start, VirtAddr end) {
+    uint64_t flags = region_page_flags(region);
+    for (VirtAddr page = start; page < end; page += kPageSize) {
+        const uint64_t* table = page_map_find_table(page_map, page);
+        if (table != nullptr && table[leaf_index(page)] != 0) continue;
+        uint64_t index = (region.offset + (page - region.start)) >> kPageShift;
+        if (!region.source->is_resident(index)) continue;
+        Result<Frame*> frame = region.source->get_page(index);
+        if (!frame.ok()) return;
+        PhysAddr physical = frame_address(frame.value());
+        if (!page_map_map(page_map, page, physical, kPageSize, flags, false).ok()) {
+            frame_unref(frame.value());
+            return;
+        }
+    }
+}
+
+void AddressSpace::populate(VirtAddr address, uint64_t size, Access access) {
+    if (size > kUserTop || address > kUserTop - size) return;
+    VirtAddr end = round_up(address + size, kPageSize);
+    MutexGuard guard(mutex);
+    for (Region* region = first_region_ending_after(address);
+         region != nullptr && region->start < end; region = regions.next(region)) {
+        if (!allows(*region, access)) continue;
+        VirtAddr from = std::max(region->start, round_down(address, kPageSize));
+        VirtAddr to = std::min(region->end, end);
+        if (region->source != nullptr && (region->shared || access != Access::Write)) {
+            populate_resident(*region, from, to);
+            continue;
+        }
+        for (VirtAddr page = from; page < to; page += kPageSize)
+            if (resolve_fault(*this, *region, page, access) != FaultError::None) return;
+    }
+}

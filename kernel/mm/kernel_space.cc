@@ -1,0 +1,295 @@
+// The kernel's half of every address space, and the vmap area in it.
+//
+//     0xffff800000000000  direct map: RAM and firmware tables, RW, NX, large pages
+//     0xffffc90000000000  vmap: 8 GiB of pages handed out by a bitmap, then MMIO windows
+//     0xffffffff80000000  image: text RX, rodata and symbols R, data RW + NX
+//
+// All root entries that these can ever need exist from the start, with empty tables below:
+// an address space copies the upper 256 root entries when it is made and never again, so a
+// root entry that appeared later would be missing in older ones.
+//
+// Locks: space_lock (rank KernelSpace) guards the kernel's page map and the vmap bitmap. A
+// shootdown waits for other CPUs, so it happens without the lock, between taking the pages
+// out and giving the addresses back.
+#include "kernel/mm/kernel_space.h"
+
+#include <algorithm>
+
+#include "kernel/arch/bootinfo.h"
+#include "kernel/arch/cpu.h"
+#include "kernel/arch/image.h"
+#include "kernel/arch/x86.h"
+#include "kernel/base/assert.h"
+#include "kernel/sync/spinlock.h"
+
+namespace {
+
+constexpr uint64_t kVmapPages = (8ull << 30) >> kPageShift;
+constexpr VirtAddr kMmioBase = kVmapBase + kVmapPages * kPageSize;
+constexpr VirtAddr kMmioEnd = kVmapBase + (64ull << 30);
+constexpr uint64_t kRootEntrySize = 512ull << 30;
+// Freed vmap pages wait for a common flush until there are this many.
+constexpr uint64_t kLazyPages = 256;
+
+constexpr uint64_t kDataFlags = kPageWrite | kPageGlobal;
+
+SpinLock space_lock{LockRank::KernelSpace};
+ActiveSpace active_space;
+PageMap the_map;
+
+// ---- Building the map ----
+
+// Makes the root entries for [start, last], with empty tables.
+void make_root_entries(VirtAddr start, VirtAddr last) {
+    auto* root = static_cast<uint64_t*>(phys_to_virt(the_map.root));
+    for (uint64_t i = start / kRootEntrySize % 512; i <= last / kRootEntrySize % 512; ++i) {
+        if (root[i] != 0) continue;
+        Result<Frame*> table = frame_alloc_zeroed();
+        if (!table.ok()) panic("no memory for the kernel's page tables");
+        root[i] = frame_address(table.value()) | pte::kPresent | pte::kWrite;
+    }
+}
+
+void must_map(VirtAddr address, PhysAddr physical, uint64_t size, uint64_t flags) {
+    Result<void> mapped = page_map_map(the_map, address, physical, size, flags, true);
+    if (!mapped.ok())
+        panic("cannot map kernel memory at %lx: error %d", address, mapped.error().number());
+}
+
+void map_image_part(const char* start, const char* end, uint64_t flags) {
+    if (start == end) return;
+    must_map(reinterpret_cast<VirtAddr>(start), image_to_phys(start), end - start,
+             flags | kPageGlobal);
+}
+
+// Firmware puts its ACPI tables either into ranges of their own types, or (SeaBIOS) into a
+// reserved piece right after the end of RAM.
+bool holds_tables(const MemoryRange& range) {
+    if (range.type == MemoryType::AcpiReclaimable || range.type == MemoryType::AcpiNvs)
+        return true;
+    if (range.type != MemoryType::Reserved || range.end - range.start > (16 << 20))
+        return false;
+    for (size_t i = 0; i < boot_info.memory_count; ++i) {
+        const MemoryRange& other = boot_info.memory[i];
+        if (other.type == MemoryType::Available && other.end == range.start) return true;
+    }
+    return false;
+}
+
+// What the direct map covers, sorted and rounded outward to pages; may overlap.
+size_t direct_ranges(MemoryRange* out) {
+    size_t count = 0;
+    // The BIOS area: RSDP search, EBDA, the page where other CPUs start.
+    out[count++] = {0, 1 << 20, MemoryType::Reserved};
+    for (size_t i = 0; i < boot_info.memory_count; ++i) {
+        const MemoryRange& range = boot_info.memory[i];
+        if (range.type != MemoryType::Available && !holds_tables(range)) continue;
+        if (range.start >= range.end) continue;
+        out[count++] = {round_down(range.start, kPageSize), round_up(range.end, kPageSize),
+                        range.type};
+    }
+    std::sort(out, out + count,
+              [](const MemoryRange& a, const MemoryRange& b) { return a.start < b.start; });
+    return count;
+}
+
+void map_direct() {
+    MemoryRange ranges[kMaxMemoryRanges + 1];
+    size_t count = direct_ranges(ranges);
+    for (size_t i = 0; i < count;) {
+        PhysAddr start = ranges[i].start, end = ranges[i].end;
+        for (++i; i < count && ranges[i].start <= end; ++i) end = std::max(end, ranges[i].end);
+        make_root_entries(kDirectMap + start, kDirectMap + end - 1);
+        must_map(kDirectMap + start, start, end - start, kDataFlags);
+    }
+}
+
+// ---- The vmap area ----
+
+// One bit a page, 1: taken. Page 0 stays taken: it is the guard before the first run.
+uint64_t taken[kVmapPages / 64] GUARDED_BY(space_lock) = {1};
+uint64_t next_page GUARDED_BY(space_lock) = 1;  // where the search goes on
+VirtAddr next_mmio GUARDED_BY(space_lock) = kMmioBase;
+
+// Freed runs that are still mapped, linked through their own first bytes.
+struct FreedRun {
+    FreedRun* next;
+    uint64_t pages;
+};
+FreedRun* freed_runs GUARDED_BY(space_lock) = nullptr;
+uint64_t freed_pages GUARDED_BY(space_lock) = 0;
+
+VirtAddr page_at(uint64_t page) { return kVmapBase + page * kPageSize; }
+uint64_t page_number(VirtAddr address) { return (address - kVmapBase) >> kPageShift; }
+
+void mark(uint64_t page, uint64_t count, bool value) REQUIRES(space_lock) {
+    for (uint64_t i = page; i < page + count; ++i) {
+        uint64_t bit = 1ull << (i % 64);
+        taken[i / 64] = value ? taken[i / 64] | bit : taken[i / 64] & ~bit;
+    }
+}
+
+// The first of `count` free pages in [from, to), or 0.
+uint64_t find_free(uint64_t count, uint64_t from, uint64_t to) REQUIRES(space_lock) {
+    uint64_t run = 0;
+    for (uint64_t i = from; i < to; ++i) {
+        if (i % 64 == 0 && taken[i / 64] == ~0ull) {
+            run = 0;
+            i += 63;
+            continue;
+        }
+        run = (taken[i / 64] >> (i % 64) & 1) != 0 ? 0 : run + 1;
+        if (run == count) return i + 1 - count;
+    }
+    return 0;
+}
+
+// Takes `pages` pages and the guard after them; the guard before is the previous run's.
+uint64_t take_pages(uint64_t pages) {
+    SpinGuard guard(space_lock);
+    uint64_t first = find_free(pages + 1, next_page, kVmapPages);
+    if (first == 0) first = find_free(pages + 1, 1, kVmapPages);
+    if (first == 0) return 0;
+    mark(first, pages + 1, true);
+    next_page = first + pages + 1;
+    return first;
+}
+
+void give_pages(uint64_t first, uint64_t pages) {
+    SpinGuard guard(space_lock);
+    mark(first, pages + 1, false);
+}
+
+struct Run {
+    uint64_t first, pages;
+};
+
+// Takes up to `max` freed runs off the list; they stay mapped and marked as taken.
+size_t take_freed(Run* out, size_t max) {
+    SpinGuard guard(space_lock);
+    size_t count = 0;
+    while (freed_runs != nullptr && count < max) {
+        FreedRun* run = freed_runs;
+        freed_runs = run->next;
+        freed_pages -= run->pages;
+        out[count++] = {page_number(reinterpret_cast<VirtAddr>(run)), run->pages};
+    }
+    return count;
+}
+
+// Unmaps freed runs, many with one flush. Interrupts on, no spin lock held.
+void reclaim_freed() {
+    Run runs[64];
+    while (size_t count = take_freed(runs, 64)) {
+        TlbBatch batch;
+        {
+            SpinGuard guard(space_lock);
+            for (size_t i = 0; i < count; ++i) {
+                Result<void> result = page_map_unmap(the_map, page_at(runs[i].first),
+                                                     runs[i].pages * kPageSize, batch);
+                ASSERT(result.ok());
+            }
+        }
+        tlb_shootdown_kernel(batch);
+        for (size_t i = 0; i < count; ++i) give_pages(runs[i].first, runs[i].pages);
+    }
+}
+
+// Maps a fresh frame at `address`.
+Result<void> map_fresh(VirtAddr address) {
+    Frame* frame = TRY(frame_alloc());
+    SpinGuard guard(space_lock);
+    Result<void> mapped =
+        page_map_map(the_map, address, frame_address(frame), kPageSize, kDataFlags, false);
+    if (!mapped.ok()) frame_unref(frame);
+    return mapped;
+}
+
+// Takes back the pages that no one has touched yet: no TLB knows them.
+void unmap_fresh(uint64_t first, uint64_t pages) {
+    if (pages == 0) return;
+    TlbBatch batch;
+    SpinGuard guard(space_lock);
+    Result<void> result =
+        page_map_unmap(the_map, page_at(first), pages * kPageSize, batch);
+    ASSERT(result.ok());
+    batch.finish();
+}
+
+}  // namespace
+
+PageMap& kernel_map() { return the_map; }
+PhysAddr kernel_root() { return the_map.root; }
+ActiveSpace& kernel_active_space() { return active_space; }
+
+void kernel_space_init() {
+    if (!page_map_create(the_map, nullptr).ok()) panic("no memory for the kernel's page map");
+    make_root_entries(kVmapBase, kMmioEnd - 1);
+    make_root_entries(kKernelBase, ~0ull);
+    map_image_part(kernel_text_start, kernel_text_end, kPageExecute);
+    map_image_part(kernel_rodata_start, kernel_rodata_end, kPageRead);
+    map_image_part(kernel_data_start, kernel_data_end, kPageWrite);
+    map_image_part(kernel_symbols_start, kernel_symbols_end, kPageRead);
+    map_direct();
+
+    // W^X holds for every alias: what is not writable in the image is not writable in the
+    // direct map either. And the page below the boot stack (a boot page table, no longer in
+    // use once ours are loaded) becomes its guard. Our map is active nowhere: no flush.
+    TlbBatch batch;
+    PhysAddr constant = image_to_phys(kernel_text_start);
+    VirtAddr guard = reinterpret_cast<VirtAddr>(boot_stack_top) - kBootStackSize - kPageSize;
+    Result<void> result =
+        page_map_protect(the_map, kDirectMap + constant,
+                         image_to_phys(kernel_rodata_end) - constant, kPageRead, batch);
+    if (result.ok()) result = page_map_unmap(the_map, guard, kPageSize, batch);
+    if (!result.ok()) panic("no memory for the kernel's page map");
+    batch.finish();
+
+    active_space.root = the_map.root;
+    x86::write_cr3(the_map.root);
+    this_cpu().active_page_map = the_map.root;
+    frame_table_add_high();
+}
+
+void* map_mmio(PhysAddr address, size_t bytes, bool write_combining) {
+    PhysAddr start = round_down(address, kPageSize);
+    uint64_t size = round_up(address + bytes, kPageSize) - start;
+    uint64_t flags = kPageWrite | kPageGlobal;
+    flags |= write_combining ? kPageWriteCombining : kPageUncached;
+    SpinGuard guard(space_lock);
+    VirtAddr window = next_mmio;
+    if (size > kMmioEnd - window - kPageSize) panic("no room to map device %lx", address);
+    next_mmio += size + kPageSize;
+    Result<void> mapped = page_map_map(the_map, window, start, size, flags, false);
+    if (!mapped.ok()) panic("cannot map device %lx", address);
+    return reinterpret_cast<void*>(window + (address - start));
+}
+
+Result<void*> vmap_alloc(size_t pages) {
+    if (pages == 0 || pages > kVmapPages / 2) return Error(ENOMEM);
+    uint64_t first = take_pages(pages);
+    if (first == 0) return Error(ENOMEM);
+    for (uint64_t i = 0; i < pages; ++i) {
+        Result<void> mapped = map_fresh(page_at(first + i));
+        if (mapped.ok()) continue;
+        unmap_fresh(first, i);
+        give_pages(first, pages);
+        return mapped.error();
+    }
+    return reinterpret_cast<void*>(page_at(first));
+}
+
+void vmap_free(void* address, size_t pages) {
+    if (address == nullptr) return;
+    bool flush;
+    {
+        SpinGuard guard(space_lock);
+        auto* run = static_cast<FreedRun*>(address);
+        *run = {freed_runs, pages};
+        freed_runs = run;
+        freed_pages += pages;
+        flush = freed_pages >= kLazyPages;
+    }
+    // Interrupts off: the caller may hold a spin lock. The next one will do it.
+    if (flush && x86::interrupts_enabled()) reclaim_freed();
+}

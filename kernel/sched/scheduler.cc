@@ -1,0 +1,280 @@
+// When to switch, and how; waking.
+//
+// Switches happen here alone, with interrupts off, in the thread that gives up the CPU. What
+// it leaves undone on its way out (letting others run it, freeing it) is finished by the
+// thread that comes in on the same CPU, in finish_switch, because only then is its context
+// saved and its stack unused: Thread::on_cpu is false from that moment.
+//
+//   schedule()  the thread sleeps (or dies)             give_way()  it stays runnable
+//        \                                                /
+//         switch_to(): address space, FPU, FS and GS base, kernel stack, registers
+//
+// Waking never sleeps and takes one run-queue lock. The order that makes wake-ups safe is
+// told at ThreadState (thread.h) and wait_prepare (wait_queue.h).
+//
+// A thread that is queued while still on_cpu (it gave way and its context is not saved yet)
+// is in its own CPU's queue, where only other CPUs' thieves could run it too early:
+// run_queue_pick leaves such threads alone.
+#include "kernel/sched/scheduler.h"
+
+#include "kernel/arch/descriptors.h"
+#include "kernel/arch/ipi.h"
+#include "kernel/arch/traps.h"
+#include "kernel/arch/tsc.h"
+#include "kernel/arch/x86.h"
+#include "kernel/base/assert.h"
+#include "kernel/base/format.h"
+#include "kernel/metrics/counters.h"
+#include "kernel/sched/run_queue.h"
+#include "kernel/sched/tick.h"
+#include "kernel/sched/user_bases.h"
+
+namespace {
+
+Thread idle_threads[kMaxCpus];
+
+bool may_run_on(const Thread& thread, const Cpu& cpu) {
+    return (thread.affinity.load(std::memory_order_relaxed) >> cpu.id) & 1;
+}
+
+// ---- Putting threads on queues ----
+
+// `target` has got work that `preempts` what it runs, or not.
+void nudge(Cpu& target, bool preempts) {
+    Cpu& self = this_cpu();
+    if (&target == &self) {
+        if (preempts) self.current->set_attention(kAttentionReschedule);
+        return;
+    }
+    // Pairs with the idle loop, which sets `idling` and then looks at its queue.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (!preempts && !target.idling.load(std::memory_order_relaxed)) return;
+    count_event(Event::RescheduleIpis);
+    ipi_send(target, kIpiReschedule);
+}
+
+// Interrupts off. The thread is nobody's: not queued, not on a CPU, claimed by the caller.
+void enqueue(Thread& thread, AddReason reason) {
+    Cpu& target = place_thread(thread);
+    nudge(target, run_queue_add(target, thread, reason));
+}
+
+// ---- Switching ----
+
+// On the stack of the thread that came in, about the one that left.
+void finish_switch(Thread& prev) {
+    AfterSwitch todo = prev.after_switch;
+    prev.after_switch = AfterSwitch::Nothing;
+    // From here on a waker may run `prev` elsewhere, and it may die.
+    prev.on_cpu.store(false, std::memory_order_release);
+    if (todo == AfterSwitch::Nothing) [[likely]] return;
+    if (todo == AfterSwitch::Migrate) return enqueue(prev, AddReason::Preempted);
+    thread_reap_later(prev);
+}
+
+void switch_to(Cpu& cpu, Thread& prev, Thread& next, uint64_t now) {
+    next.on_cpu.store(true, std::memory_order_relaxed);
+    next.accounted_at = now;
+    if (&prev == cpu.idle) {
+        cpu.idling.store(false, std::memory_order_relaxed);
+        tick_leave_idle(cpu, now);
+    } else if (&next == cpu.idle) {
+        cpu.idling.store(true, std::memory_order_seq_cst);
+    }
+    if (prev.fpu != nullptr) {
+        fpu_save(prev.fpu);
+        user_bases_save(prev);
+    }
+    if (next.space != cpu.active_space) switch_space(next.space);
+    if (next.fpu != nullptr) {
+        fpu_restore(next.fpu);
+        user_bases_load(next);
+    }
+    cpu.current = &next;
+    cpu.kernel_rsp = next.stack_top;
+    set_kernel_stack(cpu, next.stack_top);
+    count_event(Event::ContextSwitches);
+    finish_switch(*context_switch(&prev, &next));
+}
+
+// Makes a sleep definite. False when a waker has been here since wait_prepare.
+bool commit_sleep(Thread& thread) {
+    ThreadState state = thread.state.load(std::memory_order_relaxed);
+    ThreadState asleep;
+    switch (state) {
+        case ThreadState::Interruptible: asleep = ThreadState::InterruptibleAsleep; break;
+        case ThreadState::Uninterruptible: asleep = ThreadState::UninterruptibleAsleep; break;
+        case ThreadState::Dead: return true;
+        default: return false;
+    }
+    return thread.state.compare_exchange_strong(state, asleep, std::memory_order_acq_rel);
+}
+
+// Interrupts off. The current thread stays runnable; another may go first.
+void give_way(AddReason reason) {
+    Cpu& cpu = this_cpu();
+    Thread& prev = *cpu.current;
+    prev.clear_attention(kAttentionReschedule);
+    uint64_t now = monotonic_ns();
+    account(cpu, prev, now);
+    Thread* next;
+    if (&prev == cpu.idle) {
+        next = run_queue_pick(cpu);
+        if (next == nullptr) return;
+    } else if (!may_run_on(prev, cpu)) [[unlikely]] {
+        prev.after_switch = AfterSwitch::Migrate;
+        next = run_queue_pick(cpu);
+        if (next == nullptr) next = cpu.idle;
+    } else {
+        if (run_queue_length(cpu) == 0) return;
+        run_queue_add(cpu, prev, reason);
+        next = run_queue_pick(cpu);
+        ASSERT(next != nullptr);
+        if (next == &prev) return;
+    }
+    ++prev.switches_involuntary;
+    switch_to(cpu, prev, *next, now);
+}
+
+// ---- Waking ----
+
+bool wake(Thread& thread, bool interruptible_only) {
+    ThreadState state = thread.state.load(std::memory_order_relaxed);
+    ThreadState claimed;
+    do {
+        switch (state) {
+            case ThreadState::Uninterruptible:
+                if (interruptible_only) return false;
+                [[fallthrough]];
+            case ThreadState::Interruptible: claimed = ThreadState::Running; break;
+            case ThreadState::UninterruptibleAsleep:
+                if (interruptible_only) return false;
+                [[fallthrough]];
+            case ThreadState::InterruptibleAsleep: claimed = ThreadState::Waking; break;
+            default: return false;
+        }
+    } while (!thread.state.compare_exchange_weak(state, claimed, std::memory_order_acq_rel,
+                                                 std::memory_order_relaxed));
+    if (claimed == ThreadState::Running) return true;
+
+    InterruptsOff off;
+    // Its CPU is on the way from commit_sleep to finish_switch, with interrupts off.
+    while (thread.on_cpu.load(std::memory_order_acquire)) x86::pause();
+    thread.state.store(ThreadState::Running, std::memory_order_relaxed);
+    enqueue(thread, AddReason::Woken);
+    return true;
+}
+
+void handle_reschedule_ipi() {
+    Cpu& cpu = this_cpu();
+    if (cpu.current == cpu.idle) return idle_look_for_work(cpu);
+    if (run_queue_length(cpu) != 0 || !may_run_on(*cpu.current, cpu))
+        cpu.current->set_attention(kAttentionReschedule);
+}
+
+}  // namespace
+
+void scheduler_init_cpu(Cpu& cpu, VirtAddr idle_stack_top) {
+    if (cpu.id == 0) {
+        for (Cpu& each : cpus) run_queue_init_cpu(each);
+        set_trap_handler(kVectorTimer, scheduler_tick);
+        ipi_init();
+        ipi_set_handler(kIpiReschedule, handle_reschedule_ipi);
+    }
+    Thread& idle = idle_threads[cpu.id];
+    format_to(idle.name, sizeof(idle.name), "idle/%u", cpu.id);
+    idle.stack_top = idle_stack_top;
+    idle.affinity.store(1u << cpu.id, std::memory_order_relaxed);
+    idle.cpu.store(cpu.id, std::memory_order_relaxed);
+    idle.on_cpu.store(true, std::memory_order_relaxed);
+    run_queue_init_thread(idle);
+    cpu.idle = cpu.current = &idle;
+    cpu.kernel_rsp = idle_stack_top;
+    user_bases_init_cpu();
+    tick_init_cpu(cpu);
+    cpu.online.store(true, std::memory_order_release);
+}
+
+extern "C" void thread_first_run(Thread* prev) {
+    finish_switch(*prev);
+    x86::sti();
+}
+
+void thread_start(Thread& thread) {
+    InterruptsOff off;
+    enqueue(thread, AddReason::New);
+}
+
+void schedule() {
+    check_may_sleep("schedule()");
+    InterruptsOff off;
+    Cpu& cpu = this_cpu();
+    Thread& prev = *cpu.current;
+    if (!commit_sleep(prev)) return maybe_yield();
+    ASSERT(&prev != cpu.idle);
+    uint64_t now = monotonic_ns();
+    account(cpu, prev, now);
+    ++prev.switches_voluntary;
+    Thread* next = run_queue_pick(cpu);
+    switch_to(cpu, prev, next != nullptr ? *next : *cpu.idle, now);
+}
+
+void yield() {
+    check_may_sleep("yield()");
+    InterruptsOff off;
+    give_way(AddReason::Yielded);
+}
+
+void maybe_yield() {
+    if ((current_thread()->attention.load(std::memory_order_relaxed) &
+         kAttentionReschedule) == 0) [[likely]]
+        return;
+    check_may_sleep("maybe_yield()");
+    InterruptsOff off;
+    give_way(AddReason::Preempted);
+}
+
+void scheduler_attention(TrapFrame&) {
+    InterruptsOff off;
+    give_way(AddReason::Preempted);
+}
+
+void leave_idle_if_work() { give_way(AddReason::Preempted); }
+
+bool thread_wake(Thread& thread) { return wake(thread, false); }
+bool thread_wake_interruptible(Thread& thread) { return wake(thread, true); }
+
+void notify_attention(Thread& thread, uint32_t bits) {
+    // A full fence: a thread that goes to sleep changes its state and then reads this.
+    thread.attention.fetch_or(bits, std::memory_order_seq_cst);
+    if (wake(thread, true)) return;
+    if (&thread == current_thread() || !thread.on_cpu.load(std::memory_order_acquire)) return;
+    Cpu& cpu = cpus[thread.cpu.load(std::memory_order_relaxed)];
+    if (&cpu != &this_cpu()) ipi_send(cpu, kIpiReschedule);
+}
+
+Result<void> thread_set_affinity(Thread& thread, CpuMask mask) {
+    CpuMask online = 0;
+    for (uint32_t i = 0; i < cpu_count; ++i) online |= CpuMask{cpus[i].online.load()} << i;
+    if ((mask & online) == 0) return Error(EINVAL);
+    thread.affinity.store(mask, std::memory_order_seq_cst);
+    InterruptsOff off;
+    if (&thread == current_thread()) {
+        while (!may_run_on(thread, this_cpu())) give_way(AddReason::Preempted);
+    } else if (run_queue_remove(thread)) {
+        enqueue(thread, AddReason::Preempted);
+    } else if (thread.on_cpu.load(std::memory_order_acquire)) {
+        Cpu& cpu = cpus[thread.cpu.load(std::memory_order_relaxed)];
+        if (&cpu != &this_cpu() && !may_run_on(thread, cpu)) ipi_send(cpu, kIpiReschedule);
+    }
+    return {};
+}
+
+uint32_t scheduler_runnable_count() {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < cpu_count; ++i) {
+        count += run_queue_length(cpus[i]);
+        if (cpus[i].online.load() && !cpus[i].idling.load()) ++count;
+    }
+    return count;
+}

@@ -1,0 +1,107 @@
+// Threads' birth and death.
+//
+// A thread cannot free the stack it stands on. It dies in thread_exit; the next thread on
+// its CPU, once off that stack, puts it on the list of the dead; and the reaper, a thread of
+// its own because freeing may sleep, takes it from there.
+#include "kernel/sched/thread.h"
+
+#include <new>
+
+#include "kernel/arch/features.h"
+#include "kernel/arch/fpu.h"
+#include "kernel/base/assert.h"
+#include "kernel/base/format.h"
+#include "kernel/sched/run_queue.h"
+#include "kernel/sched/scheduler.h"
+#include "kernel/sched/wait_queue.h"
+
+namespace {
+
+ThreadMemory memory;
+void (*reap)(Thread&) = thread_free;
+std::atomic<Thread*> dead{nullptr};
+WaitQueue reaper_queue;
+
+void reaper_main(void*) {
+    for (;;) {
+        (void)wait_until(
+            reaper_queue, [] { return dead.load(std::memory_order_relaxed) != nullptr; },
+            WaitMode::Uninterruptible);
+        Thread* thread = dead.exchange(nullptr, std::memory_order_acquire);
+        while (thread != nullptr) {
+            Thread* next = thread->next_dead;
+            reap(*thread);
+            thread = next;
+        }
+    }
+}
+
+}  // namespace
+
+void thread_set_memory(const ThreadMemory& functions) { memory = functions; }
+
+Result<Thread*> thread_create(const char* name, void (*entry)(void*), void* argument) {
+    void* object = memory.alloc(sizeof(Thread));
+    if (object == nullptr) return Error(ENOMEM);
+    Result<VirtAddr> stack = memory.alloc_stack();
+    if (!stack.ok()) {
+        memory.free(object, sizeof(Thread));
+        return stack.error();
+    }
+    auto* thread = new (object) Thread;
+    VirtAddr frame = stack.value() - kTrapFrameSize;
+    thread->stack_top = stack.value();
+    thread->user_frame = reinterpret_cast<TrapFrame*>(frame);
+    thread->saved_rsp = context_prepare(frame, entry, argument);
+    thread->cpu.store(this_cpu().id, std::memory_order_relaxed);
+    format_to(thread->name, sizeof(thread->name), "%s", name);
+    run_queue_init_thread(*thread);
+    return thread;
+}
+
+Result<void> thread_add_fpu(Thread& thread) {
+    ASSERT(thread.fpu == nullptr);
+    void* area = memory.alloc(cpu_features.xsave_size);
+    if (area == nullptr) return Error(ENOMEM);
+    fpu_init_area(area);
+    // A switch must find both the pointer and matching registers, or neither.
+    InterruptsOff off;
+    if (&thread == current_thread()) fpu_restore(area);
+    thread.fpu = area;
+    thread.tick_saw_user = true;
+    return {};
+}
+
+void thread_exit() {
+    Thread& thread = *current_thread();
+    thread.after_switch = AfterSwitch::Reap;
+    thread.state.store(ThreadState::Dead, std::memory_order_relaxed);
+    schedule();
+    panic("a dead thread runs: %s", thread.name);
+}
+
+extern "C" void thread_entry_returned() { thread_exit(); }
+
+void thread_set_reaper(void (*function)(Thread&)) { reap = function; }
+
+Result<void> thread_reaper_start() {
+    thread_start(*TRY(thread_create("reaper", reaper_main, nullptr)));
+    return {};
+}
+
+void thread_reap_later(Thread& thread) {
+    Thread* first = dead.load(std::memory_order_relaxed);
+    do {
+        thread.next_dead = first;
+    } while (!dead.compare_exchange_weak(first, &thread, std::memory_order_release,
+                                         std::memory_order_relaxed));
+    if (first == nullptr) wake_all(reaper_queue);
+}
+
+void thread_free(Thread& thread) {
+    run_queue_destroy_thread(thread);
+    if (thread.fpu != nullptr) memory.free(thread.fpu, cpu_features.xsave_size);
+    memory.free_stack(thread.stack_top);
+    thread.~Thread();
+    memory.free(&thread, sizeof(Thread));
+}

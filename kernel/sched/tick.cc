@@ -1,0 +1,158 @@
+// The timer interrupt and what hangs on it.
+//
+// The timer is one-shot. A busy CPU arms it for its next tick or its next Timer, whichever
+// comes first; an idle one only for its next Timer. The tick that is still armed when a CPU
+// goes idle is left to come and then not renewed: threads that sleep for microseconds, as in
+// a conversation through pipes, so cost no APIC accesses.
+//
+// Which mode time is charged to is sampled: a tick charges what has run since the last
+// accounting to the mode that it interrupted, and a switch charges it to the mode that the
+// thread's last tick saw. Reading the clock at every kernel entry instead would cost more
+// than a short system call does.
+#include "kernel/sched/tick.h"
+
+#include <algorithm>
+
+#include "kernel/arch/apic.h"
+#include "kernel/arch/ipi.h"
+#include "kernel/arch/tsc.h"
+#include "kernel/arch/x86.h"
+#include "kernel/metrics/counters.h"
+#include "kernel/sched/run_queue.h"
+#include "kernel/sched/scheduler.h"
+#include "kernel/sched/timer.h"
+
+namespace {
+
+constexpr uint64_t kNever = ~0ull;
+
+struct alignas(kCacheLine) TickState {
+    uint64_t next_tick = 0;
+    uint64_t armed_for = kNever;  // when the timer interrupt will come
+    bool look_for_work = false;   // idle: try to steal before halting
+    CpuTimes times = {};
+} tick_states[kMaxCpus];
+
+uint64_t tick_period_ns = 1'000'000;
+void (*tick_hook)(TrapFrame&);
+
+TickState& tick_state(const Cpu& cpu) { return tick_states[cpu.id]; }
+
+void arm(TickState& state, uint64_t deadline, uint64_t now) {
+    state.armed_for = deadline;
+    apic_timer_arm(deadline > now ? deadline - now : 1);
+}
+
+// A CPU that went idle while our queue held nothing it could take sleeps until told.
+void offer_work(const Cpu& self) {
+    for (uint32_t i = 0; i < cpu_count; ++i) {
+        Cpu& other = cpus[i];
+        if (&other == &self || !other.idling.load(std::memory_order_relaxed)) continue;
+        count_event(Event::RescheduleIpis);
+        return ipi_send(other, kIpiReschedule);
+    }
+}
+
+}  // namespace
+
+bool account(Cpu& cpu, Thread& running, uint64_t now) {
+    uint64_t used = now - running.accounted_at;
+    running.accounted_at = now;
+    CpuTimes& times = tick_state(cpu).times;
+    if (&running == cpu.idle) {
+        times.idle += used;
+        return false;
+    }
+    running.runtime_ns += used;
+    (running.tick_saw_user ? running.user_ns : running.system_ns) += used;
+    (running.tick_saw_user ? times.user : times.system) += used;
+    return run_queue_charge(cpu, running, used);
+}
+
+void scheduler_account_current() {
+    InterruptsOff off;
+    Cpu& cpu = this_cpu();
+    if (account(cpu, *cpu.current, monotonic_ns()))
+        cpu.current->set_attention(kAttentionReschedule);
+}
+
+void tick_init_cpu(Cpu& cpu) { cpu.current->accounted_at = monotonic_ns(); }
+
+void tick_leave_idle(Cpu& cpu, uint64_t now) {
+    TickState& state = tick_state(cpu);
+    if (state.next_tick <= now) state.next_tick = now + tick_period_ns;
+    if (state.armed_for > state.next_tick) arm(state, state.next_tick, now);
+}
+
+void scheduler_want_interrupt(uint64_t deadline_ns) {
+    TickState& state = tick_state(this_cpu());
+    if (deadline_ns < state.armed_for) arm(state, deadline_ns, monotonic_ns());
+}
+
+void scheduler_tick(TrapFrame& frame) {
+    Cpu& cpu = this_cpu();
+    Thread& thread = *cpu.current;
+    TickState& state = tick_state(cpu);
+    uint64_t now = monotonic_ns();
+    state.armed_for = kNever;
+    count_event(Event::TimerTicks);
+
+    thread.tick_saw_user = frame.from_user();
+    bool slice_over = account(cpu, thread, now);
+    timer_run_due(now);
+    if (tick_hook != nullptr) tick_hook(frame);
+
+    uint64_t deadline = timer_next_deadline();
+    if (&thread != cpu.idle) {
+        bool allowed = (thread.affinity.load(std::memory_order_relaxed) >> cpu.id) & 1;
+        if (slice_over || !allowed) thread.set_attention(kAttentionReschedule);
+        if (run_queue_length(cpu) != 0) offer_work(cpu);
+        if (state.next_tick <= now)
+            state.next_tick = std::max(state.next_tick + tick_period_ns, now + 1);
+        deadline = std::min(deadline, state.next_tick);
+    }
+    if (deadline < state.armed_for) arm(state, deadline, now);
+}
+
+void scheduler_set_tick_hz(uint32_t hz) { tick_period_ns = 1'000'000'000 / hz; }
+
+void scheduler_set_tick_hook(void (*hook)(TrapFrame&)) { tick_hook = hook; }
+
+void idle_look_for_work(Cpu& cpu) { tick_state(cpu).look_for_work = true; }
+
+// `idling` is true from here, or from the switch to this thread, so a waker either sees it
+// and interrupts us, or has queued its thread before we look at the queue. STI and HLT leave
+// no gap for that interrupt to get lost in.
+void idle_loop() {
+    Cpu& cpu = this_cpu();
+    cpu.idling.store(true, std::memory_order_seq_cst);
+    TickState& state = tick_state(cpu);
+    for (;;) {
+        x86::cli();
+        if (run_queue_length(cpu) == 0 && !state.look_for_work) {
+            x86::sti_hlt();
+            continue;
+        }
+        state.look_for_work = false;
+        leave_idle_if_work();
+        // What is queued may be out of our reach for a moment: let interrupts in.
+        x86::sti();
+        x86::pause();
+    }
+}
+
+// The idle time of a CPU that has been halted for long is not in its counter yet.
+CpuTimes scheduler_cpu_times(uint32_t index) {
+    const Cpu& cpu = cpus[index];
+    const CpuTimes& live = tick_states[index].times;
+    if (!cpu.online.load()) return {};
+    for (;;) {
+        uint64_t since = __atomic_load_n(&cpu.idle->accounted_at, __ATOMIC_ACQUIRE);
+        CpuTimes times = live;
+        bool idle = cpu.idling.load(std::memory_order_acquire);
+        if (__atomic_load_n(&cpu.idle->accounted_at, __ATOMIC_ACQUIRE) != since) continue;
+        uint64_t now = monotonic_ns();
+        if (idle && now > since) times.idle += now - since;
+        return times;
+    }
+}

@@ -1,0 +1,92 @@
+// Signal actions and what signals do by default (POSIX XBD <signal.h>).
+#include <cstring>
+
+#include "kernel/mm/slab.h"
+#include "kernel/signal/signal.h"
+
+namespace {
+
+constexpr SignalSet kIgnoredByDefault = signal_bit(SIGCHLD) | signal_bit(SIGURG) |
+                                        signal_bit(SIGWINCH) | signal_bit(SIGCONT);
+constexpr SignalSet kDumpCore = kFaultSignals | signal_bit(SIGQUIT) | signal_bit(SIGABRT) |
+                                signal_bit(SIGXCPU) | signal_bit(SIGXFSZ);
+
+constexpr const char* kNames[32] = {
+    "SIG0",    "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",    "SIGTRAP", "SIGABRT",
+    "SIGBUS",  "SIGFPE",  "SIGKILL",   "SIGUSR1", "SIGSEGV",   "SIGUSR2", "SIGPIPE",
+    "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",
+    "SIGTTIN", "SIGTTOU", "SIGURG",    "SIGXCPU", "SIGXFSZ",   "SIGVTALRM", "SIGPROF",
+    "SIGWINCH", "SIGIO",  "SIGPWR",    "SIGSYS"};
+
+}  // namespace
+
+DefaultAction default_action(int signal) {
+    SignalSet bit = signal_bit(signal);
+    if (signal == SIGCONT) return DefaultAction::Continue;
+    if ((bit & kIgnoredByDefault) != 0) return DefaultAction::Ignore;
+    if ((bit & kStopSignals) != 0) return DefaultAction::Stop;
+    return (bit & kDumpCore) != 0 ? DefaultAction::CoreDump : DefaultAction::Terminate;
+}
+
+const char* signal_name(int signal) {
+    return signal > 0 && signal < 32 ? kNames[signal] : "a real-time signal";
+}
+
+Result<SignalActions*> SignalActions::create() {
+    static_assert(sizeof(SignalActions) <= kSlabMaxSize);
+    auto* actions = TRY(make<SignalActions>());
+    actions->ignored_.store(kIgnoredByDefault, std::memory_order_relaxed);
+    return actions;
+}
+
+Result<SignalActions*> SignalActions::clone() {
+    auto* copy = TRY(make<SignalActions>());
+    SpinGuard guard(lock_);
+    memcpy(copy->handlers_, handlers_, sizeof handlers_);
+    memcpy(copy->masks_, masks_, sizeof masks_);
+    memcpy(copy->restorers_, restorers_, sizeof restorers_);
+    memcpy(copy->flags_, flags_, sizeof flags_);
+    copy->ignored_.store(ignored_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    return copy;
+}
+
+void SignalActions::unref() {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(this);
+}
+
+abi::SigAction SignalActions::get(int signal) {
+    SpinGuard guard(lock_);
+    int i = signal - 1;
+    return {handlers_[i], flags_[i], restorers_[i], masks_[i]};
+}
+
+abi::SigAction SignalActions::set(int signal, const abi::SigAction& action) {
+    SpinGuard guard(lock_);
+    int i = signal - 1;
+    abi::SigAction old = {handlers_[i], flags_[i], restorers_[i], masks_[i]};
+    handlers_[i] = action.handler;
+    flags_[i] = static_cast<uint32_t>(action.flags);
+    restorers_[i] = action.restorer;
+    masks_[i] = action.mask;
+    SignalSet bit = signal_bit(signal);
+    bool ignore = action.handler == abi::kSigIgnore ||
+                  (action.handler == abi::kSigDefault && (bit & kIgnoredByDefault) != 0);
+    SignalSet ignored = ignored_.load(std::memory_order_relaxed);
+    ignored_.store(ignore ? ignored | bit : ignored & ~bit, std::memory_order_relaxed);
+    return old;
+}
+
+void SignalActions::reset_handlers() {
+    SpinGuard guard(lock_);
+    SignalSet ignored = kIgnoredByDefault;
+    for (int i = 0; i < kSignalCount; i++) {
+        if (handlers_[i] == abi::kSigIgnore) {
+            ignored |= signal_bit(i + 1);
+        } else {
+            handlers_[i] = abi::kSigDefault;
+        }
+        flags_[i] = 0;
+        masks_[i] = restorers_[i] = 0;
+    }
+    ignored_.store(ignored, std::memory_order_relaxed);
+}

@@ -1,0 +1,224 @@
+// The end of threads and processes, and waiting for it.
+//
+// A thread ends itself, always: who wants others to end sets their attention
+// (kAttentionExit) and they come here on their way back to user mode, or out of an
+// interruptible sleep and then there. The last thread of a process ends the process.
+//
+// Order at the end of a process: user memory that others wait for (robust futexes, the TID
+// word), resources (files are closed before the parent can see the end), relatives, zombie,
+// the parent's wake-up. After that the Process may be gone at any moment.
+#include "kernel/base/log.h"
+#include "kernel/mm/user_access.h"
+#include "kernel/abi/clone.h"
+#include "kernel/task/futex.h"
+#include "kernel/task/process.h"
+#include "kernel/task/process_private.h"
+
+namespace {
+
+// What other threads of the address space may be waiting for.
+void release_user_locks(Thread& thread, Process& process) {
+    if (thread.robust_list != 0) futex_release_robust_list(thread);
+    bool alone = process.thread_count == 1 && !process.shares_space;
+    if (thread.clear_child_tid == 0 || alone) return;
+    int32_t zero = 0;
+    if (copy_to_user(thread.clear_child_tid, &zero, sizeof zero).ok())
+        (void)futex_wake(thread.clear_child_tid, 1, kFutexAnyBits, false);
+}
+
+// Takes the thread out of its process. Returns whether it was the last.
+bool leave_process(Thread& thread, Process& process) {
+    scheduler_account_current();
+    // Whoever is last frees the address space, so this thread must not load it again.
+    thread.space = nullptr;
+    bool last;
+    {
+        SpinGuard guard(process.lock);
+        process.threads.remove(&thread);
+        process.dead_threads_user_ns += thread.user_ns;
+        process.dead_threads_system_ns += thread.system_ns;
+        last = --process.thread_count == 0;
+        // Under the lock: the waiter, once it has the lock, may end the process.
+        if (process.thread_count == 1 && process.exec_thread != nullptr)
+            wake_all(process.thread_exit_wait);
+        if (last) return true;
+        if (process.signals.pending.load(std::memory_order_relaxed) != 0) {
+            for (Thread& other : process.threads) notify_attention(other, kAttentionSignal);
+        }
+        thread.process = nullptr;
+    }
+    return false;
+}
+
+void finish_vfork(Process& process) REQUIRES(process_tree) {
+    if (process.vfork == nullptr) return;
+    process.vfork->done.store(true, std::memory_order_release);
+    wake_all(process.vfork->queue);
+    process.vfork = nullptr;
+}
+
+void drop_resources(Process& process) {
+    AddressSpace* space;
+    FdTable* files;
+    Inode *directory, *executable;
+    bool armed;
+    {
+        MutexGuard tree(process_tree);
+        SpinGuard guard(process.lock);
+        space = std::exchange(process.space, nullptr);
+        files = std::exchange(process.files, nullptr);
+        directory = std::exchange(process.working_directory, nullptr);
+        executable = std::exchange(process.executable, nullptr);
+        armed = std::exchange(process.alarm.armed, false);
+    }
+    if (armed) timer_cancel(process.alarm);
+    if (files != nullptr) files->unref();
+    if (space != nullptr) space->unref();
+    if (directory != nullptr) directory->unref();
+    if (executable != nullptr) executable->unref();
+}
+
+void announce_child_event(Process& parent) REQUIRES(process_tree) {
+    parent.child_events.fetch_add(1, std::memory_order_seq_cst);
+    wake_all(parent.child_wait);
+}
+
+// Init adopts the children, zombies included.
+void give_children_to_init(Process& process) REQUIRES(process_tree) {
+    Process* init = find_process(1);
+    bool zombies = false;
+    while (Process* child = process.children()->pop_front()) {
+        child->parent = init;
+        child->parent_pid.store(init->pid, std::memory_order_relaxed);
+        child->exit_signal = SIGCHLD;
+        init->children()->push_back(child);
+        zombies |= child->state == ProcessState::Zombie;
+    }
+    if (!zombies) return;
+    post_signal(*init, SIGCHLD);
+    announce_child_event(*init);
+}
+
+// Does the parent want no zombies (POSIX XSH 2.4.3, SA_NOCLDWAIT)?
+bool parent_ignores_end(Process& parent, uint32_t exit_signal) {
+    if (exit_signal != SIGCHLD) return false;
+    abi::SigAction action = parent.signals.actions->get(SIGCHLD);
+    return action.handler == abi::kSigIgnore || (action.flags & SA_NOCLDWAIT) != 0;
+}
+
+void end_process(Thread& thread, Process& process) {
+    if (process.pid == 1) panic("init ended with wait status %#x", process.exit_status);
+    drop_resources(process);
+    MutexGuard tree(process_tree);
+    finish_vfork(process);
+    give_children_to_init(process);
+    thread.process = nullptr;
+    Process& parent = *process.parent;
+    process.state = ProcessState::Zombie;
+    bool reap_now = parent_ignores_end(parent, process.exit_signal);
+    if (process.exit_signal != 0) post_signal(parent, static_cast<int>(process.exit_signal));
+    if (reap_now) release_zombie(process);
+    announce_child_event(parent);
+}
+
+}  // namespace
+
+void release_vfork_parent(Process& process) {
+    MutexGuard tree(process_tree);
+    finish_vfork(process);
+}
+
+void exit_thread() {
+    Thread& thread = *current_thread();
+    Process& process = *thread.process;
+    release_user_locks(thread, process);
+    if (leave_process(thread, process)) end_process(thread, process);
+    thread_exit();
+}
+
+void exit_group(uint32_t wait_status) {
+    Process& process = current_process();
+    {
+        SpinGuard guard(process.lock);
+        if (!process.exiting.exchange(true, std::memory_order_relaxed))
+            process.exit_status = wait_status;
+        for (Thread& thread : process.threads) {
+            if (&thread != current_thread()) notify_attention(thread, kAttentionExit);
+        }
+        wake_all(process.stop_wait);
+    }
+    exit_thread();
+}
+
+Result<void> end_other_threads() {
+    Process& process = current_process();
+    Thread* self = current_thread();
+    {
+        SpinGuard guard(process.lock);
+        if (process.thread_count == 1) return {};
+        if (process.exec_thread != nullptr || process.exiting.load(std::memory_order_relaxed))
+            return Error(EAGAIN);
+        process.exec_thread = self;
+        for (Thread& thread : process.threads) {
+            if (&thread != self) notify_attention(thread, kAttentionExit);
+        }
+        wake_all(process.stop_wait);
+    }
+    auto alone = [&] {
+        SpinGuard guard(process.lock);
+        return process.thread_count == 1;
+    };
+    (void)wait_until(process.thread_exit_wait, alone, WaitMode::Uninterruptible);
+    SpinGuard guard(process.lock);
+    process.exec_thread = nullptr;
+    self->tid = process.pid;  // the leader, whoever led before
+    return {};
+}
+
+// ---- wait4 ----
+
+namespace {
+
+bool matches(Process& self, Process& child, int32_t which) {
+    if (which > 0) return child.pid == which;
+    if (which == -1) return true;
+    return child.group == (which == 0 ? self.group : -which);
+}
+
+WaitResult reap(Process& self, Process& child) REQUIRES(process_tree) {
+    WaitResult result = {child.pid, child.exit_status,
+                         child.dead_threads_user_ns + child.children_user_ns,
+                         child.dead_threads_system_ns + child.children_system_ns};
+    self.children_user_ns += result.user_ns;
+    self.children_system_ns += result.system_ns;
+    release_zombie(child);
+    return result;
+}
+
+// One look at the children. `seen`: the events that it took into account.
+Result<WaitResult> try_wait(Process& self, int32_t which, uint32_t& seen) {
+    MutexGuard tree(process_tree);
+    seen = self.child_events.load(std::memory_order_relaxed);
+    bool candidates = false;
+    for (Process& child : *self.children()) {
+        if (!matches(self, child, which)) continue;
+        if (child.state == ProcessState::Zombie) return reap(self, child);
+        candidates = true;
+    }
+    if (!candidates) return Error(ECHILD);
+    return WaitResult{};
+}
+
+}  // namespace
+
+Result<WaitResult> wait_for_child(int32_t which, int options) {
+    Process& self = current_process();
+    for (;;) {
+        uint32_t seen;
+        WaitResult result = TRY(try_wait(self, which, seen));
+        if (result.pid != 0 || (options & abi::kWaitNoHang) != 0) return result;
+        TRY(wait_until(self.child_wait, [&] {
+            return self.child_events.load(std::memory_order_relaxed) != seen;
+        }));
+    }
+}

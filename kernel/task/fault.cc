@@ -1,0 +1,58 @@
+// Exceptions of user programs become signals, as Linux maps them (Intel SDM vol. 3, 6.15;
+// signal(7)). In kernel mode the trap core has panicked before it comes to this.
+#include "kernel/task/fault.h"
+
+#include "kernel/arch/panic.h"
+#include "kernel/arch/traps.h"
+#include "kernel/arch/x86.h"
+#include "kernel/base/log.h"
+#include "kernel/task/process.h"
+
+namespace {
+
+bool (*undefined_instruction_hook)(TrapFrame& frame) = nullptr;
+
+// #DB and #BP come here from kernel mode, too: bugs, as nothing sets breakpoints there.
+template <int kSignal>
+void raise(TrapFrame& frame) {
+    if (!frame.from_user()) panic_trap(frame, nullptr);
+    x86::sti();
+    signal_fault(kSignal, frame, frame.rip);
+}
+
+void undefined_instruction(TrapFrame& frame) {
+    if (undefined_instruction_hook != nullptr && undefined_instruction_hook(frame)) return;
+    raise<SIGILL>(frame);
+}
+
+void page_fault(TrapFrame& frame, VirtAddr address, FaultError error) {
+    x86::sti();
+    if (error == FaultError::OutOfMemory) {
+        log_warning("pid %d (%s): out of memory, killed", current_process().pid,
+                    current_thread()->name);
+        exit_group(SIGKILL);
+    }
+    signal_fault(error == FaultError::PastEnd ? SIGBUS : SIGSEGV, frame, address);
+}
+
+}  // namespace
+
+void set_undefined_instruction_hook(bool (*hook)(TrapFrame& frame)) {
+    undefined_instruction_hook = hook;
+}
+
+void fault_init() {
+    set_trap_handler(kVectorDivide, raise<SIGFPE>);
+    set_trap_handler(kVectorDebug, raise<SIGTRAP>);
+    set_trap_handler(kVectorBreakpoint, raise<SIGTRAP>);
+    set_trap_handler(kVectorOverflow, raise<SIGSEGV>);
+    set_trap_handler(kVectorBound, raise<SIGSEGV>);
+    set_trap_handler(kVectorInvalidOpcode, undefined_instruction);
+    set_trap_handler(kVectorSegmentNotPresent, raise<SIGBUS>);
+    set_trap_handler(kVectorStackFault, raise<SIGBUS>);
+    set_trap_handler(kVectorGeneralProtection, raise<SIGSEGV>);
+    set_trap_handler(kVectorFpu, raise<SIGFPE>);
+    set_trap_handler(kVectorAlignment, raise<SIGBUS>);
+    set_trap_handler(kVectorSimd, raise<SIGFPE>);
+    page_fault_init(page_fault);
+}

@@ -1,0 +1,152 @@
+// See fd_table.h. The lock is a spin lock, taken for a few instructions; memory is allocated
+// and Files are closed outside of it, because closing may sleep and freeing a large table may
+// wait for other CPUs.
+#include "kernel/task/fd_table.h"
+
+#include <cstring>
+
+#include "kernel/mm/slab.h"
+
+namespace {
+constexpr int kInitialCapacity = 16;
+}
+
+Result<FdTable*> FdTable::create() { return make<FdTable>(); }
+
+void FdTable::unref() {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    for (int fd = 0; fd < capacity_; fd++) {
+        if (entries_[fd].file != nullptr) entries_[fd].file->unref();
+    }
+    kfree(entries_, sizeof(Entry) * static_cast<size_t>(capacity_));
+    destroy(this);
+}
+
+// Grows the table to at least `wanted` entries. EMFILE beyond the limit of all tables.
+Result<void> FdTable::reserve(int wanted) {
+    if (wanted > kMaxDescriptors) return Error(EMFILE);
+    int capacity = kInitialCapacity;
+    while (capacity < wanted) capacity *= 2;
+    auto* entries = static_cast<Entry*>(kzalloc(sizeof(Entry) * static_cast<size_t>(capacity)));
+    if (entries == nullptr) return Error(ENOMEM);
+    {
+        SpinGuard guard(lock_);
+        if (capacity > capacity_) {  // or another thread was faster
+            if (capacity_ != 0)
+                memcpy(static_cast<void*>(entries), entries_,
+                       sizeof(Entry) * static_cast<size_t>(capacity_));
+            std::swap(entries, entries_);
+            std::swap(capacity, capacity_);
+        }
+    }
+    kfree(entries, sizeof(Entry) * static_cast<size_t>(capacity));
+    return {};
+}
+
+Result<FdTable*> FdTable::clone() {
+    FdTable* copy = TRY(create());
+    for (;;) {
+        Result<void> reserved = copy->reserve(capacity_);  // a hint: checked under the lock
+        if (!reserved.ok()) {
+            copy->unref();
+            return reserved.error();
+        }
+        SpinGuard guard(lock_);
+        if (copy->capacity_ < capacity_) continue;
+        for (int fd = 0; fd < capacity_; fd++) {
+            copy->entries_[fd] = entries_[fd];
+            if (entries_[fd].file != nullptr) entries_[fd].file->ref();
+        }
+        copy->lowest_free_ = lowest_free_;
+        copy->limit = limit;
+        return copy;
+    }
+}
+
+Result<FileRef> FdTable::get(int fd) {
+    SpinGuard guard(lock_);
+    if (static_cast<uint32_t>(fd) >= static_cast<uint32_t>(capacity_)) [[unlikely]]
+        return Error(EBADF);
+    File* file = entries_[fd].file;
+    if (file == nullptr) [[unlikely]]
+        return Error(EBADF);
+    file->ref();
+    return FileRef(file);
+}
+
+Result<int> FdTable::add(File* file, bool close_on_exec, int lowest) {
+    if (lowest < 0 || lowest >= limit) return Error(lowest == 0 ? EMFILE : EINVAL);
+    for (;;) {
+        int wanted;
+        {
+            SpinGuard guard(lock_);
+            int fd = lowest > lowest_free_ ? lowest : lowest_free_;
+            while (fd < capacity_ && entries_[fd].file != nullptr) fd++;
+            if (fd >= limit) return Error(EMFILE);
+            if (fd < capacity_) {
+                entries_[fd] = {file, close_on_exec};
+                if (lowest <= lowest_free_) lowest_free_ = fd + 1;
+                return fd;
+            }
+            wanted = fd + 1;
+        }
+        TRY(reserve(wanted));
+    }
+}
+
+Result<int> FdTable::replace(int fd, File* file, bool close_on_exec) {
+    if (fd < 0 || fd >= kMaxDescriptors) return Error(EBADF);
+    if (fd >= capacity_) TRY(reserve(fd + 1));
+    File* old;
+    {
+        SpinGuard guard(lock_);
+        old = entries_[fd].file;
+        entries_[fd] = {file, close_on_exec};
+    }
+    if (old != nullptr) old->unref();
+    return fd;
+}
+
+Result<void> FdTable::close(int fd) {
+    File* file;
+    {
+        SpinGuard guard(lock_);
+        if (static_cast<uint32_t>(fd) >= static_cast<uint32_t>(capacity_)) return Error(EBADF);
+        file = entries_[fd].file;
+        if (file == nullptr) return Error(EBADF);
+        entries_[fd] = {};
+        if (fd < lowest_free_) lowest_free_ = fd;
+    }
+    file->unref();
+    return {};
+}
+
+Result<bool> FdTable::close_on_exec(int fd) {
+    SpinGuard guard(lock_);
+    if (static_cast<uint32_t>(fd) >= static_cast<uint32_t>(capacity_) ||
+        entries_[fd].file == nullptr)
+        return Error(EBADF);
+    return entries_[fd].close_on_exec;
+}
+
+Result<void> FdTable::set_close_on_exec(int fd, bool on) {
+    SpinGuard guard(lock_);
+    if (static_cast<uint32_t>(fd) >= static_cast<uint32_t>(capacity_) ||
+        entries_[fd].file == nullptr)
+        return Error(EBADF);
+    entries_[fd].close_on_exec = on;
+    return {};
+}
+
+void FdTable::close_for_exec() {
+    for (int fd = 0; fd < capacity_; fd++) {
+        if (entries_[fd].file != nullptr && entries_[fd].close_on_exec) (void)close(fd);
+    }
+}
+
+void FdTable::visit(void (*visit)(void* context, int fd, File&), void* context) {
+    for (int fd = 0; fd < capacity_; fd++) {
+        Result<FileRef> file = get(fd);
+        if (file.ok()) visit(context, fd, *file.value());
+    }
+}

@@ -1,0 +1,230 @@
+// clone(2) in all its forms: fork, vfork, threads.
+//
+// The child starts in start_child on a kernel stack of its own, with the parent's user
+// registers, and leaves through trap_return. What it needs on the way lies at the far end of
+// that stack, which nothing else uses so early; from there it is copied, since the way out
+// needs room below the frame (trap_entry.S, bad_iret).
+//
+// Until link_thread nobody can find the child, so everything up to that can fail and is
+// undone by hand in the order of its making. From thread_start on it belongs to itself.
+#include "kernel/abi/clone.h"
+#include "kernel/arch/fpu.h"
+#include "kernel/arch/traps.h"
+#include "kernel/arch/tsc.h"
+#include "kernel/arch/x86.h"
+#include "kernel/metrics/counters.h"
+#include "kernel/mm/user_access.h"
+#include "kernel/sched/run_queue.h"
+#include "kernel/sched/user_bases.h"
+#include "kernel/task/process.h"
+#include "kernel/task/process_private.h"
+
+namespace {
+
+constexpr uint64_t kThreadFlags = abi::kCloneThread | abi::kCloneSighand | abi::kCloneVm;
+constexpr uint64_t kSupportedFlags =
+    abi::kCloneVm | abi::kCloneFs | abi::kCloneFiles | abi::kCloneSighand | abi::kCloneVfork |
+    abi::kCloneParent | abi::kCloneThread | abi::kCloneSysvsem | abi::kCloneSettls |
+    abi::kCloneParentSettid | abi::kCloneChildCleartid | abi::kCloneDetached |
+    abi::kCloneChildSettid | abi::kCloneClearSighand;
+
+struct ChildStart {
+    TrapFrame frame;
+    VirtAddr set_tid;  // CLONE_CHILD_SETTID, or 0
+};
+ChildStart& child_start(Thread& thread) {
+    return *reinterpret_cast<ChildStart*>(thread.stack_top - kKernelStackSize);
+}
+
+void start_child(void*) {
+    Thread& thread = *current_thread();
+    ChildStart start = child_start(thread);
+    if (start.set_tid != 0) (void)copy_to_user(start.set_tid, &thread.tid, sizeof thread.tid);
+    x86::cli();
+    user_return_work(&start.frame);
+    trap_return(&start.frame);
+}
+
+Result<void> check_flags(uint64_t flags) {
+    if ((flags & ~kSupportedFlags) != 0) return Error(EINVAL);
+    if ((flags & abi::kCloneThread) != 0 && (flags & kThreadFlags) != kThreadFlags)
+        return Error(EINVAL);
+    if ((flags & abi::kCloneSighand) != 0 && (flags & abi::kCloneVm) == 0)
+        return Error(EINVAL);
+    if ((flags & abi::kCloneThread) != 0 && (flags & abi::kCloneVfork) != 0)
+        return Error(EINVAL);
+    // A working directory is shared by the threads of a process only.
+    if ((flags & abi::kCloneFs) != 0 && (flags & abi::kCloneThread) == 0)
+        return Error(EINVAL);
+    return {};
+}
+
+// ---- The child's Thread ----
+
+void copy_registers(Thread& parent, Thread& child, const CloneRequest& request) {
+    ChildStart& start = child_start(child);
+    start.frame = *parent.user_frame;
+    start.frame.rax = 0;
+    if (request.stack != 0) start.frame.rsp = request.stack;
+    start.set_tid = (request.flags & abi::kCloneChildSettid) != 0 ? request.child_tid : 0;
+    user_bases_save();
+    bool set_tls = (request.flags & abi::kCloneSettls) != 0;
+    child.fs_base = set_tls ? request.tls : parent.fs_base;
+    child.gs_base = parent.gs_base;
+    // The parent's state is in the CPU: it is the running thread.
+    fpu_save(child.fpu);
+}
+
+Result<Thread*> create_thread(const CloneRequest& request) {
+    Thread& parent = *current_thread();
+    Thread* child = TRY(thread_create(parent.name, start_child, nullptr));
+    Result<void> added = thread_add_fpu(*child);
+    if (!added.ok()) {
+        thread_free(*child);
+        return added.error();
+    }
+    copy_registers(parent, *child, request);
+    signal_init_thread(*child, &parent);
+    child->affinity.store(parent.affinity.load(std::memory_order_relaxed),
+                          std::memory_order_relaxed);
+    child->nice = parent.nice;
+    if ((request.flags & abi::kCloneChildCleartid) != 0)
+        child->clear_child_tid = request.child_tid;
+    return child;
+}
+
+void discard_thread(Thread& thread) {
+    signal_destroy_thread(thread);
+    thread_free(thread);
+}
+
+// ---- The child's Process ----
+
+void copy_attributes(Process& parent, Process& child) {
+    child.terminal = parent.terminal;
+    child.uid = parent.uid, child.euid = parent.euid, child.suid = parent.suid;
+    child.gid = parent.gid, child.egid = parent.egid, child.sgid = parent.sgid;
+    child.umask.store(parent.umask.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    for (uint32_t i = 0; i < kResourceLimitCount; i++) child.limits[i] = parent.limits[i];
+    SpinGuard guard(parent.lock);
+    child.working_directory = parent.working_directory;
+    child.working_directory->ref();
+    child.executable = parent.executable;
+    if (child.executable != nullptr) child.executable->ref();
+    __builtin_memcpy(child.executable_path, parent.executable_path,
+                     sizeof child.executable_path);
+}
+
+Result<void> copy_resources(Process& parent, Process& child, uint64_t flags) {
+    if ((flags & abi::kCloneFiles) != 0) {
+        child.files = parent.files;
+        child.files->ref();
+    } else {
+        child.files = TRY(parent.files->clone());
+    }
+    if ((flags & abi::kCloneSighand) != 0) {
+        child.signals.actions = parent.signals.actions;
+        child.signals.actions->ref();
+    } else {
+        child.signals.actions = TRY(parent.signals.actions->clone());
+        if ((flags & abi::kCloneClearSighand) != 0) child.signals.actions->reset_handlers();
+    }
+    if ((flags & abi::kCloneVm) != 0) {
+        child.space = parent.space;
+        child.space->ref();
+        parent.shares_space = child.shares_space = true;
+    } else {
+        child.space = TRY(parent.space->clone());
+    }
+    return {};
+}
+
+Result<Process*> create_process(const CloneRequest& request) {
+    Process& parent = current_process();
+    Process* child = TRY(process_create());
+    copy_attributes(parent, *child);
+    child->exit_signal = request.exit_signal;
+    Result<void> copied = copy_resources(parent, *child, request.flags);
+    if (copied.ok()) return child;
+    process_destroy(child);
+    return copied.error();
+}
+
+// ---- Putting both into the world ----
+
+// A signal to the group must reach either the parent before the child exists, or both: when
+// one is there already the call is left undone, and done again after the signal.
+Result<void> publish_process(Process& process, Thread& thread, uint64_t flags,
+                             VforkWait& vfork) {
+    Process& current = current_process();
+    MutexGuard tree(process_tree);
+    if (sleep_interrupted()) return Error(kERESTARTNOINTR);
+    bool sibling = (flags & abi::kCloneParent) != 0 && current.parent != nullptr;
+    thread.tid = process.pid = allocate_tid();
+    process.group = current.group;
+    process.session = current.session;
+    if ((flags & abi::kCloneVfork) != 0) process.vfork = &vfork;
+    link_process(process, sibling ? current.parent : &current);
+    return link_thread(process, thread);
+}
+
+Result<void> publish_thread(Thread& thread) {
+    MutexGuard tree(process_tree);
+    thread.tid = allocate_tid();
+    return link_thread(*thread.process, thread);
+}
+
+// The parent sleeps until the child gives the address space back; only its own death ends
+// that early, for which it looks from time to time, as this wait is not for signals.
+void wait_for_vfork_child(VforkWait& vfork, int32_t pid) {
+    constexpr uint64_t kLookAgainNs = 20'000'000;
+    auto done = [&] { return vfork.done.load(std::memory_order_acquire); };
+    while (!wait_until(vfork.queue, done, WaitMode::Uninterruptible,
+                       monotonic_ns() + kLookAgainNs)
+                .ok()) {
+        if (!kill_pending(*current_thread())) continue;
+        MutexGuard tree(process_tree);
+        if (!done()) find_process(pid)->vfork = nullptr;
+        return;
+    }
+    // The child finishes under this lock: afterwards it is through with `vfork`.
+    MutexGuard tree(process_tree);
+}
+
+}  // namespace
+
+Result<int32_t> clone_current(const CloneRequest& request) {
+    TRY(check_flags(request.flags));
+    bool is_thread = (request.flags & abi::kCloneThread) != 0;
+    bool is_vfork = (request.flags & abi::kCloneVfork) != 0;
+    Thread* thread = TRY(create_thread(request));
+    VforkWait vfork;
+    Process* process = &current_process();
+    Result<void> published;
+    if (is_thread) {
+        thread->process = process;
+        thread->space = process->space;
+        published = publish_thread(*thread);
+    } else {
+        Result<Process*> created = create_process(request);
+        if (!created.ok()) {
+            discard_thread(*thread);
+            return created.error();
+        }
+        process = thread->process = created.value();
+        thread->space = process->space;
+        published = publish_process(*process, *thread, request.flags, vfork);
+    }
+    if (!published.ok()) {
+        discard_thread(*thread);
+        if (!is_thread) process_destroy(process);
+        return published.error();
+    }
+    int32_t tid = thread->tid;
+    if ((request.flags & abi::kCloneParentSettid) != 0)
+        (void)copy_to_user(request.parent_tid, &tid, sizeof tid);
+    count_event(Event::Forks);
+    thread_start(*thread);  // from here on neither thread nor process is ours
+    if (is_vfork) wait_for_vfork_child(vfork, tid);
+    return tid;
+}

@@ -1,0 +1,190 @@
+// The table of processes: who exists, who is whose child, finding them.
+//
+// process_tree, a Mutex, guards relations, groups, sessions and which processes exist. It is
+// the first lock of all, so it may be held while others are taken, and it may be held long
+// (exit of a process with many children). What a process's own threads need often (its
+// thread list, working directory) is under Process::lock, a spin lock.
+#include "kernel/task/process.h"
+
+#include "kernel/arch/tsc.h"
+#include "kernel/mm/slab.h"
+#include "kernel/task/process_private.h"
+
+Mutex process_tree{LockRank::ProcessTree};
+
+namespace {
+
+constexpr int32_t kMaxTid = 4 * 1024 * 1024;
+constexpr uint32_t kHashSize = 256;
+
+using AllProcesses = List<Process, &Process::all_link>;
+AllProcesses all_processes;
+Process* hash_table[kHashSize];
+int32_t last_tid = 0;
+bool tids_wrapped = false;
+
+Process*& hash_bucket(int32_t pid) {
+    return hash_table[static_cast<uint32_t>(pid) % kHashSize];
+}
+
+bool tid_in_use(int32_t tid) {
+    return find_thread(tid) != nullptr || find_process(tid) != nullptr ||
+           is_group_or_session(tid);
+}
+
+}  // namespace
+
+Process::Process() {
+    children_storage.construct<List<Process, &Process::sibling_link>>();
+    alarm.process = this;
+}
+Process::~Process() = default;
+
+List<Process, &Process::sibling_link>* Process::children() {
+    return &children_storage.get<List<Process, &Process::sibling_link>>();
+}
+
+Result<Process*> process_create() {
+    auto* process = TRY(make<Process>());
+    process->start_ns = monotonic_ns();
+    return process;
+}
+
+void process_destroy(Process* process) {
+    if (process->space != nullptr) process->space->unref();
+    if (process->files != nullptr) process->files->unref();
+    if (process->working_directory != nullptr) process->working_directory->unref();
+    if (process->executable != nullptr) process->executable->unref();
+    if (process->signals.actions != nullptr) process->signals.actions->unref();
+    destroy(process);
+}
+
+int32_t allocate_tid() {
+    do {
+        if (++last_tid >= kMaxTid) {
+            last_tid = 2;
+            tids_wrapped = true;
+        }
+    } while (tids_wrapped && tid_in_use(last_tid));
+    return last_tid;
+}
+
+void link_process(Process& process, Process* parent) {
+    Process* before = all_processes.back();
+    while (before != nullptr && before->pid > process.pid) before = all_processes.prev(before);
+    Process* after = before == nullptr ? all_processes.front() : all_processes.next(before);
+    if (after != nullptr) {
+        all_processes.insert_before(after, &process);
+    } else {
+        all_processes.push_back(&process);
+    }
+    process.hash_next = hash_bucket(process.pid);
+    hash_bucket(process.pid) = &process;
+    process.parent = parent;
+    if (parent == nullptr) return;
+    process.parent_pid.store(parent->pid, std::memory_order_relaxed);
+    parent->children()->push_back(&process);
+}
+
+void release_zombie(Process& zombie) {
+    zombie.parent->children()->remove(&zombie);
+    all_processes.remove(&zombie);
+    Process** link = &hash_bucket(zombie.pid);
+    while (*link != &zombie) link = &(*link)->hash_next;
+    *link = zombie.hash_next;
+    process_destroy(&zombie);
+}
+
+Result<void> link_thread(Process& process, Thread& thread) {
+    SpinGuard guard(process.lock);
+    if (process.exiting.load(std::memory_order_relaxed) || process.exec_thread != nullptr)
+        return Error(EAGAIN);
+    process.threads.push_back(&thread);
+    process.thread_count++;
+    return {};
+}
+
+Process* find_process(int32_t pid) {
+    Process* process = hash_bucket(pid);
+    while (process != nullptr && process->pid != pid) process = process->hash_next;
+    return process;
+}
+
+Thread* find_thread(int32_t tid) {
+    auto find_in = [tid](Process& process) -> Thread* {
+        SpinGuard guard(process.lock);
+        for (Thread& thread : process.threads) {
+            if (thread.tid == tid) return &thread;
+        }
+        return nullptr;
+    };
+    // Most threads lead their process.
+    if (Process* process = find_process(tid)) {
+        if (Thread* thread = find_in(*process)) return thread;
+    }
+    for (Process& process : all_processes) {
+        if (Thread* thread = find_in(process)) return thread;
+    }
+    return nullptr;
+}
+
+bool is_group_or_session(int32_t id) {
+    for (Process& process : all_processes) {
+        if (process.group == id || process.session == id) return true;
+    }
+    return false;
+}
+
+void visit_processes(void (*visit)(void* context, Process&), void* context) {
+    bool locked_here = !process_tree.held();
+    if (locked_here) process_tree.lock();
+    for (Process& process : all_processes) visit(context, process);
+    if (locked_here) process_tree.unlock();
+}
+
+ProcessTimes process_times(Process& process) {
+    if (current_thread()->process == &process) scheduler_account_current();
+    SpinGuard guard(process.lock);
+    ProcessTimes times = {process.dead_threads_user_ns, process.dead_threads_system_ns, 0, 0};
+    for (Thread& thread : process.threads) {
+        times.user_ns += thread.user_ns;
+        times.system_ns += thread.system_ns;
+        times.switches_voluntary += thread.switches_voluntary;
+        times.switches_involuntary += thread.switches_involuntary;
+    }
+    return times;
+}
+
+// ---- ProcessWalk ----
+
+Result<ProcessWalk> ProcessWalk::at(int dirfd, bool path_is_absolute) {
+    Process& process = current_process();
+    ProcessWalk walk;
+    WalkContext& context = walk.context_;
+    context.root = vfs_root();
+    context.uid = process.euid;
+    context.gid = process.egid;
+    context.umask = process.umask.load(std::memory_order_relaxed);
+    if (path_is_absolute) {
+        context.directory = context.root;
+        context.directory->ref();
+    } else if (dirfd == AT_FDCWD) {
+        SpinGuard guard(process.lock);
+        context.directory = process.working_directory;
+        context.directory->ref();
+    } else {
+        FileRef file = TRY(process.files->get(dirfd));
+        if (file->inode == nullptr || !file->inode->is_directory()) return Error(ENOTDIR);
+        context.directory = file->inode;
+        context.directory->ref();
+    }
+    return walk;
+}
+
+ProcessWalk::ProcessWalk(ProcessWalk&& other) : context_(other.context_) {
+    other.context_.directory = nullptr;
+}
+
+ProcessWalk::~ProcessWalk() {
+    if (context_.directory != nullptr) context_.directory->unref();
+}

@@ -1,0 +1,43 @@
+// What the files of kernel/task share among themselves.
+#pragma once
+#include "kernel/task/process.h"
+
+// ---- process.cc: all REQUIRE process_tree unless said otherwise ----
+
+// A process with no relatives, threads or resources; limits and signal actions are for the
+// caller. ENOMEM. Any time.
+Result<Process*> process_create();
+// Drops the resources it still has. Not linked anywhere. Any time.
+void process_destroy(Process* process);
+// A thread or process id that nobody uses.
+int32_t allocate_tid();
+// Makes `process` findable, as a child of `parent` (nullptr: init).
+void link_process(Process& process, Process* parent);
+// Takes a zombie out of the tree and frees it.
+void release_zombie(Process& zombie);
+// Adds a thread to its process; refuses (EAGAIN) when that is ending or in an exec.
+Result<void> link_thread(Process& process, Thread& thread);
+
+// ---- exit.cc ----
+
+// The vfork parent of this process may go on. Takes process_tree.
+void release_vfork_parent(Process& process);
+// Ends all threads but the caller's, for exec. Returns when they are gone. EAGAIN when
+// another thread does the same.
+Result<void> end_other_threads();
+
+// ---- exec.cc ----
+
+// Replaces the calling thread's program: execve(2) with kernel strings, for init. The frame
+// then enters the new one. Errors leave everything as it was.
+Result<void> exec_kernel(const char* path, const char* const* arguments,
+                         const char* const* environment, TrapFrame& frame);
+
+// ---- signals.cc ----
+
+// Tells the other threads of signals that the calling one will not take.
+void retarget_signals(Process& process);
+// The interrupt check of sleeps (set_interrupt_check).
+bool task_sleep_interrupted();
+// Is the calling thread to die, whatever else it waits for?
+bool kill_pending(Thread& thread);

@@ -1,0 +1,179 @@
+// Sending signals to processes and threads, and carrying out what the signal layer decides
+// on the way back to user mode.
+//
+// A signal to a process goes into the group's pending set, and one thread that does not
+// block it is told to look. When that thread cannot take it after all (it exits, or blocks
+// the signal in that moment) the others are told: retarget_signals.
+#include "kernel/arch/x86.h"
+#include "kernel/base/log.h"
+#include "kernel/task/process.h"
+#include "kernel/task/process_private.h"
+
+namespace {
+
+// Init is spared what would kill it by default; its own faults are not (they come through
+// signal_fault), and end in a panic.
+bool spares_init(const Process& process, int signal) {
+    if (process.pid != 1) return false;
+    DefaultAction action = default_action(signal);
+    if (action == DefaultAction::Ignore || action == DefaultAction::Continue) return false;
+    return process.signals.actions->get(signal).handler == abi::kSigDefault;
+}
+
+void resume_for(Process& process, int signal) {
+    if (signal != SIGCONT && signal != SIGKILL) return;
+    if (process.stopped.exchange(false, std::memory_order_seq_cst))
+        wake_all(process.stop_wait);
+}
+
+void stop_group(Process& process) {
+    process.stopped.store(true, std::memory_order_seq_cst);
+    SpinGuard guard(process.lock);
+    for (Thread& thread : process.threads) {
+        if (&thread != current_thread()) notify_attention(thread, kAttentionSignal);
+    }
+}
+
+void wait_while_stopped(Thread& thread, Process& process) {
+    (void)wait_until(
+        process.stop_wait,
+        [&] {
+            return !process.stopped.load(std::memory_order_seq_cst) ||
+                   (thread.attention.load(std::memory_order_relaxed) & kAttentionExit) != 0;
+        },
+        WaitMode::Uninterruptible);
+}
+
+void carry_out_signals(Thread& thread, TrapFrame& frame) {
+    Process& process = *thread.process;
+    for (;;) {
+        int signal = signal_deliver(thread, process.signals, frame);
+        if (signal != 0) {
+            DefaultAction action = default_action(signal);
+            if (action == DefaultAction::Stop) {
+                stop_group(process);
+            } else {
+                constexpr uint32_t kCoreDumped = 0x80;
+                bool core = action == DefaultAction::CoreDump;
+                exit_group(static_cast<uint32_t>(signal) | (core ? kCoreDumped : 0));
+            }
+        }
+        if (process.stopped.load(std::memory_order_relaxed)) {
+            wait_while_stopped(thread, process);
+        } else if (signal == 0) {
+            return;
+        }
+        if ((thread.attention.load(std::memory_order_relaxed) & kAttentionExit) != 0) return;
+    }
+}
+
+}  // namespace
+
+void post_signal(Process& process, int signal) {
+    SpinGuard guard(process.lock);
+    if (process.threads.empty()) return;  // a zombie
+    if (spares_init(process, signal)) return;
+    Thread* target = nullptr;
+    for (Thread& thread : process.threads) {
+        if ((signal_mask(thread) & signal_bit(signal)) != 0) continue;
+        target = &thread;
+        break;
+    }
+    if (signal_post_group(process.signals, signal, target == nullptr))
+        notify_attention(*target, kAttentionSignal);
+    resume_for(process, signal);
+}
+
+void signal_thread(Thread& thread, int signal) {
+    Process& process = *thread.process;
+    if (spares_init(process, signal)) return;
+    if (signal_post_thread(thread, process.signals, signal))
+        notify_attention(thread, kAttentionSignal);
+    resume_for(process, signal);
+}
+
+bool post_group_signal(int32_t group, int signal) {
+    struct Context {
+        int32_t group;
+        int signal;
+        bool found;
+    } context = {group, signal, false};
+    visit_processes(
+        [](void* opaque, Process& process) {
+            auto& context = *static_cast<Context*>(opaque);
+            if (process.group != context.group) return;
+            context.found = true;
+            if (context.signal != 0) post_signal(process, context.signal);
+        },
+        &context);
+    return context.found;
+}
+
+Result<void> signal_process(int32_t pid, int signal) {
+    MutexGuard guard(process_tree);
+    Process* process = find_process(pid);
+    if (process == nullptr) return Error(ESRCH);
+    if (signal != 0) post_signal(*process, signal);
+    return {};
+}
+
+Result<void> signal_process_group(int32_t group, int signal) {
+    MutexGuard guard(process_tree);
+    if (!post_group_signal(group, signal)) return Error(ESRCH);
+    return {};
+}
+
+void retarget_signals(Process& process) {
+    SpinGuard guard(process.lock);
+    for (Thread& thread : process.threads) {
+        if (&thread != current_thread() && signal_deliverable(thread, process.signals))
+            notify_attention(thread, kAttentionSignal);
+    }
+}
+
+void signal_fault(int signal, TrapFrame& frame, VirtAddr address) {
+    Thread& thread = *current_thread();
+    Process& process = *thread.process;
+    uint64_t handler = process.signals.actions->get(signal).handler;
+    bool blocked = (signal_mask(thread) & signal_bit(signal)) != 0;
+    // The instruction would fault again for ever: it cannot be ignored or put off.
+    if (handler == abi::kSigIgnore || blocked) {
+        process.signals.actions->set(signal, {});
+        signal_set_mask(thread, process.signals, signal_mask(thread) & ~signal_bit(signal));
+        handler = abi::kSigDefault;
+    }
+    if (handler == abi::kSigDefault)
+        log_info("pid %d (%s): %s at rip %#lx address %#lx rsp %#lx", process.pid, thread.name,
+                 signal_name(signal), frame.rip, address, frame.rsp);
+    signal_post_thread(thread, process.signals, signal);
+    thread.set_attention(kAttentionSignal);
+}
+
+bool task_sleep_interrupted() {
+    Thread& thread = *current_thread();
+    if (thread.process == nullptr) return false;
+    if ((thread.attention.load(std::memory_order_relaxed) & kAttentionExit) != 0) return true;
+    if (!signal_deliverable(thread, thread.process->signals)) return false;
+    // The group's signal may have been announced to another thread only; the call that ends
+    // now relies on passing through signal_deliver.
+    thread.set_attention(kAttentionSignal);
+    return true;
+}
+
+bool kill_pending(Thread& thread) {
+    if ((thread.attention.load(std::memory_order_relaxed) & kAttentionExit) != 0) return true;
+    return (signal_pending_set(thread, thread.process->signals) & signal_bit(SIGKILL)) != 0;
+}
+
+void task_return_to_user(TrapFrame& frame) {
+    x86::sti();
+    Thread& thread = *current_thread();
+    uint32_t attention = thread.attention.load(std::memory_order_acquire);
+    if ((attention & kAttentionExit) != 0) exit_thread();
+    if ((attention & kAttentionReschedule) != 0) scheduler_attention(frame);
+    if ((attention & kAttentionSignal) != 0) {
+        thread.clear_attention(kAttentionSignal);
+        carry_out_signals(thread, frame);
+    }
+    x86::cli();
+}

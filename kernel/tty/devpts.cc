@@ -1,0 +1,88 @@
+// /dev/pts: a directory with a node for each PTY pair that has a master. Nothing is kept: a
+// lookup asks lab 5's pty.cc whether the pair exists and makes a node for it.
+#include "kernel/base/command_line.h"
+#include "kernel/base/format.h"
+#include "kernel/mm/slab.h"
+#include "kernel/tty/pty.h"
+#include "kernel/tty/tty.h"
+
+namespace {
+
+constexpr uint32_t kRootMode = S_IFDIR | 0755, kSlaveMode = S_IFCHR | 0620;
+constexpr uint64_t kMagic = 0x1cd1;  // DEVPTS_SUPER_MAGIC, statfs(2)
+constexpr uint64_t kRootNumber = 1, kFirstSlaveNumber = 3;
+constexpr uint8_t kTypeDirectory = S_IFDIR >> 12, kTypeCharacter = S_IFCHR >> 12;
+
+class DevPts final : public FileSystem {
+  public:
+    Inode* root() override { return root_; }
+    const char* type_name() const override { return "devpts"; }
+    uint64_t magic() const override { return kMagic; }
+    void set_root(Inode* root) { root_ = root; }
+
+  private:
+    Inode* root_ = nullptr;
+};
+DevPts devpts;
+
+class SlaveNode final : public Inode {
+  public:
+    SlaveNode(uint32_t index, const PtyInfo& info) : Inode(kSlaveMode), index_(index) {
+        number = kFirstSlaveNumber + index;
+        file_system = &devpts;
+        attributes.uid = info.uid;
+        attributes.gid = info.gid;
+        attributes.device = device_number(kPtsMajor, index);
+        attributes.modified = attributes.accessed = attributes.changed = vfs_now();
+    }
+    Result<File*> open(uint32_t flags) override {
+        return pty_open_slave(*this, flags, index_);
+    }
+
+  private:
+    void destroy_self() override { destroy(this); }
+    uint32_t index_;
+};
+
+class Directory final : public Inode {
+  public:
+    Directory() : Inode(kRootMode) {
+        number = kRootNumber;
+        file_system = &devpts;
+    }
+    Inode* parent() override { return this; }
+    Result<Inode*> lookup(std::string_view name) override {
+        auto index = parse_number(name, 0, kMaxPtys - 1);
+        if (!index) return Error(ENOENT);
+        PtyInfo info = pty_info(static_cast<uint32_t>(*index));
+        if (!info.exists) return Error(ENOENT);
+        return TRY(make<SlaveNode>(static_cast<uint32_t>(*index), info));
+    }
+    // Positions: ".", "..", then pair n at n + 2.
+    Result<void> list(uint64_t from, DirectoryVisitor visit, void* context) override {
+        for (uint64_t at = from; at < kMaxPtys + 2; ++at) {
+            bool more = true;
+            if (at < 2) {
+                more = visit(context, at == 0 ? "." : "..", number, kTypeDirectory, at + 1);
+            } else if (auto index = static_cast<uint32_t>(at - 2); pty_info(index).exists) {
+                char name[16];
+                size_t length = format_to(name, sizeof name, "%u", index);
+                more = visit(context, {name, length}, kFirstSlaveNumber + index,
+                             kTypeCharacter, at + 1);
+            }
+            if (!more) break;
+        }
+        return {};
+    }
+
+  private:
+    void destroy_self() override {}
+};
+
+}  // namespace
+
+FileSystem& devpts_create() {
+    static Directory root;
+    devpts.set_root(&root);
+    return devpts;
+}

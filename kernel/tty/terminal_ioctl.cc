@@ -1,0 +1,275 @@
+// The terminal's control side: ioctl(2), termios, job control, sessions (Linux ioctl_tty(2),
+// POSIX XBD 11.1.3 "The Controlling Terminal", 11.1.4 "Terminal Access Control").
+//
+// Lock order: process_tree, then the terminal's mutex. `session_` and `foreground_` are
+// written under process_tree and read without it where a stale answer does no harm.
+#include "kernel/mm/user_access.h"
+#include "kernel/tty/terminal.h"
+
+namespace {
+
+// The calling process, or nullptr in a kernel thread.
+Process* calling_process() { return current_thread()->process; }
+
+bool blocks_or_ignores(Process& process, int signal) {
+    if ((signal_mask(*current_thread()) & signal_bit(signal)) != 0) return true;
+    return process.signals.actions->get(signal).handler == abi::kSigIgnore;
+}
+
+// What the walks over all processes look for.
+struct GroupQuery {
+    int32_t group, session;
+    bool found;
+};
+
+// An orphaned group has no member whose parent is of the same session but another group
+// (POSIX XBD 3.264): nobody would ever continue it, so it must not be stopped.
+bool group_is_orphaned(int32_t group, int32_t session) {
+    GroupQuery query{group, session, false};
+    MutexGuard tree(process_tree);
+    visit_processes(
+        [](void* context, Process& process) {
+            auto& q = *static_cast<GroupQuery*>(context);
+            const Process* parent = process.parent;
+            if (process.group != q.group || parent == nullptr) return;
+            if (parent->session == q.session && parent->group != q.group) q.found = true;
+        },
+        &query);
+    return !query.found;
+}
+
+bool group_exists(int32_t group, int32_t session) REQUIRES(process_tree) {
+    GroupQuery query{group, session, false};
+    visit_processes(
+        [](void* context, Process& process) {
+            auto& q = *static_cast<GroupQuery*>(context);
+            if (process.group == q.group && process.session == q.session) q.found = true;
+        },
+        &query);
+    return query.found;
+}
+
+}  // namespace
+
+bool Terminal::controls(const Process& process) const {
+    return process.terminal == this && process.session == session_;
+}
+
+Result<void> Terminal::check_foreground(Use use) {
+    Process* process = calling_process();
+    if (process == nullptr || !controls(*process)) return {};
+    const int32_t foreground = foreground_group();
+    if (foreground == 0 || process->group == foreground) [[likely]] return {};
+    bool write = use != Use::Read, to_stop = use == Use::Change;
+    if (use == Use::Write) {
+        MutexGuard guard(mutex_);
+        to_stop = (line_.termios.lflag & TOSTOP) != 0;
+    }
+    bool ignored = blocks_or_ignores(*process, write ? SIGTTOU : SIGTTIN);
+    bool orphaned = group_is_orphaned(process->group, process->session);
+    int verdict = job_control_check(process->group, foreground, write, to_stop, ignored,
+                                    orphaned);
+    if (verdict == 0) return {};
+    if (verdict < 0) return Error(-verdict);
+    (void)signal_process_group(process->group, verdict);
+    return Error(kERESTARTSYS);
+}
+
+// ---- Sessions ----
+
+Result<void> Terminal::become_controlling(bool steal) {
+    Process* process = calling_process();
+    if (process == nullptr) return Error(EPERM);
+    MutexGuard tree(process_tree);
+    if (controls(*process)) return {};
+    if (process->session != process->pid) return Error(EPERM);
+    Terminal* other = process->terminal;
+    if (other != nullptr && other->controls(*process)) return Error(EPERM);
+    if (session_ != 0 && !steal) {
+        // A session whose leader is gone has lost its terminal.
+        Process* leader = find_process(session_);
+        if (leader != nullptr && leader->state == ProcessState::Alive && controls(*leader)) {
+            return Error(EPERM);
+        }
+    }
+    detach_session();
+    process->terminal = this;
+    session_ = process->session;
+    foreground_ = process->group;
+    return {};
+}
+
+// No process has this terminal as its controlling one any more.
+void Terminal::detach_session() {
+    session_ = 0;
+    foreground_ = 0;
+    visit_processes(
+        [](void* context, Process& process) {
+            if (process.terminal == context) process.terminal = nullptr;
+        },
+        this);
+}
+
+Result<void> Terminal::give_up_controlling() {
+    Process* process = calling_process();
+    int32_t group = 0;
+    {
+        MutexGuard tree(process_tree);
+        if (process == nullptr || !controls(*process)) return Error(ENOTTY);
+        if (process->session == process->pid) {
+            group = foreground_;
+            detach_session();
+        } else {
+            process->terminal = nullptr;
+        }
+    }
+    if (group != 0) {
+        (void)signal_process_group(group, SIGHUP);
+        (void)signal_process_group(group, SIGCONT);
+    }
+    return {};
+}
+
+Result<void> Terminal::set_foreground(VirtAddr argument) {
+    int32_t group = TRY(UserIn<int32_t>(argument).read());
+    Process* process = calling_process();
+    if (process == nullptr || !controls(*process)) return Error(ENOTTY);
+    TRY(check_foreground(Use::Change));
+    if (group <= 0) return Error(EINVAL);
+    MutexGuard tree(process_tree);
+    if (!controls(*process)) return Error(ENOTTY);
+    if (!group_exists(group, process->session)) return Error(EPERM);
+    foreground_ = group;
+    return {};
+}
+
+// ---- Attributes ----
+
+Result<void> Terminal::set_termios(VirtAddr argument, uint32_t request) {
+    abi::Termios termios = TRY(UserIn<abi::Termios>(argument).read());
+    TRY(check_foreground(Use::Change));
+    {
+        // Output is delivered as it is written, so TCSETSW has nothing to wait for.
+        MutexGuard guard(mutex_);
+        if (request == TCSETSF) line_flush_input(line_);
+        line_set_termios(line_, termios);
+    }
+    // What counts as readable, and whether output is held, may have changed.
+    input_changed();
+    room_changed();
+    output_ready();
+    return {};
+}
+
+Result<void> Terminal::flush_queues(uint64_t which) {
+    if (which > TCIOFLUSH) return Error(EINVAL);
+    TRY(check_foreground(Use::Change));
+    {
+        MutexGuard guard(mutex_);
+        if (which != TCOFLUSH) line_flush_input(line_);
+        if (which != TCIFLUSH) device_.flush();
+    }
+    room_changed();
+    output_ready();
+    return {};
+}
+
+Result<void> Terminal::control_flow(uint64_t action) {
+    TRY(check_foreground(Use::Change));
+    // TCIOFF and TCION tell the other side to pause; none of our devices listens.
+    if (action == TCIOFF || action == TCION) return {};
+    if (action != TCOOFF && action != TCOON) return Error(EINVAL);
+    {
+        MutexGuard guard(mutex_);
+        line_set_stopped(line_, action == TCOOFF);
+    }
+    output_ready();
+    return {};
+}
+
+abi::WindowSize Terminal::window_size() {
+    MutexGuard guard(mutex_);
+    return window_;
+}
+
+void Terminal::set_window_size(const abi::WindowSize& size) {
+    {
+        MutexGuard guard(mutex_);
+        if (size.rows == window_.rows && size.columns == window_.columns &&
+            size.x_pixels == window_.x_pixels && size.y_pixels == window_.y_pixels) {
+            return;
+        }
+        window_ = size;
+    }
+    if (int32_t group = foreground_group(); group != 0) {
+        (void)signal_process_group(group, SIGWINCH);
+    }
+}
+
+// ---- ioctl(2) ----
+
+Result<uint64_t> Terminal::ioctl(uint32_t request, VirtAddr argument) {
+    if (hung_up_) return Error(EIO);
+    switch (request) {
+        case TCGETS: {
+            abi::Termios termios;
+            {
+                MutexGuard guard(mutex_);
+                termios = line_.termios;
+            }
+            TRY(UserOut<abi::Termios>(argument).write(termios));
+            return 0;
+        }
+        case TCSETS:
+        case TCSETSW:
+        case TCSETSF:
+            TRY(set_termios(argument, request));
+            return 0;
+        case TCFLSH:
+            TRY(flush_queues(argument));
+            return 0;
+        case TCXONC:
+            TRY(control_flow(argument));
+            return 0;
+        case TCSBRK:   // a break, or tcdrain(3): output is delivered as it is written
+        case TCSBRKP:
+            TRY(check_foreground(Use::Change));
+            return 0;
+        case TIOCGWINSZ:
+            TRY(UserOut<abi::WindowSize>(argument).write(window_size()));
+            return 0;
+        case TIOCSWINSZ:
+            set_window_size(TRY(UserIn<abi::WindowSize>(argument).read()));
+            return 0;
+        case FIONREAD: {
+            int32_t available;
+            {
+                MutexGuard guard(mutex_);
+                available = static_cast<int32_t>(line_available(line_));
+            }
+            TRY(UserOut<int32_t>(argument).write(available));
+            return 0;
+        }
+        case TIOCSCTTY: {
+            Process* process = calling_process();
+            TRY(become_controlling(argument == 1 && process->euid == 0));
+            return 0;
+        }
+        case TIOCNOTTY:
+            TRY(give_up_controlling());
+            return 0;
+        case TIOCSPGRP:
+            TRY(set_foreground(argument));
+            return 0;
+        case TIOCGPGRP:
+        case TIOCGSID: {
+            Process* process = calling_process();
+            if (process == nullptr || !controls(*process)) return Error(ENOTTY);
+            int32_t id = request == TIOCGSID ? session_.load() : foreground_group();
+            TRY(UserOut<int32_t>(argument).write(id));
+            return 0;
+        }
+        default:
+            return device_.ioctl(request, argument);
+    }
+}

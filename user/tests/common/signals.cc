@@ -1,0 +1,378 @@
+// Signals as far as no handler runs: default actions, ignoring, blocking, wait status, faults.
+//
+//   signals [stop]      with "stop" also job-control stops (lab 6)
+//
+// Every check runs in a child that should die of something, and looks at its wait status.
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <initializer_list>
+
+#include "user/tests/lib/check.h"
+#include "user/tests/lib/child.h"
+#include "user/tests/lib/futex.h"
+
+namespace {
+
+void sleep_ms(long ms) {
+    timespec moment = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&moment, nullptr);
+}
+
+// --- default actions -------------------------------------------------------------------------
+
+void test_default_actions() {
+    for (int signal : {SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL,
+                       SIGUSR1, SIGSEGV, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU,
+                       SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSYS, 34, 64}) {
+        check_killed(signal_name(signal), signal, run_child([&] {
+                         kill(getpid(), signal);
+                         return 0;
+                     }));
+    }
+    for (int signal : {SIGCHLD, SIGCONT, SIGURG, SIGWINCH}) {
+        check_exited(signal_name(signal), 7, run_child([&] {
+                         kill(getpid(), signal);
+                         return 7;
+                     }));
+    }
+    check_killed("abort", SIGABRT, run_child([]() -> int { abort(); }));
+    check_killed("raise", SIGTERM, run_child([] { return raise(SIGTERM); }));
+    check_killed("tgkill", SIGUSR1, run_child([] {
+                     return static_cast<int>(
+                         syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGUSR1));
+                 }));
+}
+
+// --- arguments -------------------------------------------------------------------------------
+
+void test_arguments() {
+    check_works("kill_zero_self", kill(getpid(), 0));
+    check_fails("kill_no_such_process", ESRCH, kill(999999, SIGTERM));
+    check_fails("kill_bad_signal", EINVAL, kill(getpid(), 65));
+    check_fails("kill_negative_signal", EINVAL, kill(getpid(), -1));
+    check_fails("tgkill_wrong_group", ESRCH, syscall(SYS_tgkill, getpid() + 1, getpid(), 0));
+    check_fails("tgkill_bad_id", EINVAL, syscall(SYS_tgkill, -1, getpid(), 0));
+
+    pid_t zombie = start_child([] { return 0; });
+    sleep_ms(20);
+    check_works("kill_zombie", kill(zombie, SIGTERM));
+    check_exited("zombie_keeps_status", 0, wait_status(zombie));
+    check_fails("kill_reaped", ESRCH, kill(zombie, SIGTERM));
+
+    struct sigaction action {}, old {};
+    action.sa_handler = SIG_IGN;
+    check_fails("sigaction_kill", EINVAL, sigaction(SIGKILL, &action, nullptr));
+    check_fails("sigaction_stop", EINVAL, sigaction(SIGSTOP, &action, nullptr));
+    check_fails("sigaction_65", EINVAL, sigaction(65, &action, nullptr));
+    check_works("sigaction_set", sigaction(SIGUSR1, &action, nullptr));
+    action.sa_handler = SIG_DFL;
+    check_works("sigaction_swap", sigaction(SIGUSR1, &action, &old));
+    check("sigaction_old", old.sa_handler == SIG_IGN);
+    check_works("sigaction_query", sigaction(SIGUSR1, nullptr, &old));
+    check("sigaction_now", old.sa_handler == SIG_DFL);
+    check_fails("sigaction_bad_pointer", EFAULT,
+                syscall(SYS_rt_sigaction, SIGUSR1, 8l, nullptr, 8l));
+    check_fails("sigaction_bad_size", EINVAL,
+                syscall(SYS_rt_sigaction, SIGUSR1, nullptr, nullptr, 4l));
+}
+
+// --- ignored and blocked ---------------------------------------------------------------------
+
+void test_ignored() {
+    check_exited("ignored", 3, run_child([] {
+                     signal(SIGTERM, SIG_IGN);
+                     kill(getpid(), SIGTERM);
+                     return 3;
+                 }));
+    check_exited("ignored_by_child_of_fork", 4, run_child([] {
+                     signal(SIGTERM, SIG_IGN);
+                     return WEXITSTATUS(run_child([] {
+                         kill(getpid(), SIGTERM);
+                         return 4;
+                     }));
+                 }));
+    check_exited("ignored_after_exec", 5, run_child([] {
+                     signal(SIGTERM, SIG_IGN);
+                     execl("/proc/self/exe", "signals", "self-term", nullptr);
+                     return 99;
+                 }));
+    check_killed("caught_is_default_after_exec", SIGTERM, run_child([] {
+                     signal(SIGTERM, [](int) {});
+                     execl("/proc/self/exe", "signals", "self-term", nullptr);
+                     return 99;
+                 }));
+    check_exited("ignored_children_leave_no_zombie", 0, run_child([] {
+                     signal(SIGCHLD, SIG_IGN);
+                     start_child([] { return 0; });
+                     return waitpid(-1, nullptr, 0) == -1 && errno == ECHILD ? 0 : 1;
+                 }));
+}
+
+void test_blocked() {
+    sigset_t usr1, pending, old;
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    check_exited("blocked_stays_pending", 6, run_child([&] {
+                     sigprocmask(SIG_BLOCK, &usr1, nullptr);
+                     kill(getpid(), SIGUSR1);
+                     sigpending(&pending);
+                     return sigismember(&pending, SIGUSR1) ? 6 : 1;
+                 }));
+    check_killed("unblocking_delivers", SIGUSR1, run_child([&] {
+                     sigprocmask(SIG_BLOCK, &usr1, nullptr);
+                     kill(getpid(), SIGUSR1);
+                     sigprocmask(SIG_UNBLOCK, &usr1, nullptr);
+                     return 0;
+                 }));
+    check_exited("pending_not_inherited_by_fork", 0, run_child([&] {
+                     sigprocmask(SIG_BLOCK, &usr1, nullptr);
+                     kill(getpid(), SIGUSR1);
+                     return WEXITSTATUS(run_child([&] {
+                         sigpending(&pending);
+                         return sigismember(&pending, SIGUSR1) ? 1 : 0;
+                     }));
+                 }));
+    check_exited("mask_inherited_by_fork", 1, run_child([&] {
+                     sigprocmask(SIG_BLOCK, &usr1, nullptr);
+                     return WEXITSTATUS(run_child([&] {
+                         sigprocmask(SIG_BLOCK, nullptr, &old);
+                         return sigismember(&old, SIGUSR1);
+                     }));
+                 }));
+    check_exited("ignoring_drops_pending", 0, run_child([&] {
+                     sigprocmask(SIG_BLOCK, &usr1, nullptr);
+                     kill(getpid(), SIGUSR1);
+                     signal(SIGUSR1, SIG_IGN);
+                     signal(SIGUSR1, SIG_DFL);
+                     sigprocmask(SIG_UNBLOCK, &usr1, nullptr);
+                     return 0;
+                 }));
+    check_killed("kill_cannot_be_blocked", SIGKILL, run_child([] {
+                     sigset_t all;
+                     sigfillset(&all);
+                     sigprocmask(SIG_SETMASK, &all, nullptr);
+                     kill(getpid(), SIGKILL);
+                     return 0;
+                 }));
+    check_fails("sigprocmask_how", EINVAL, sigprocmask(77, &usr1, nullptr));
+    check_fails("sigprocmask_bad_pointer", EFAULT,
+                syscall(SYS_rt_sigprocmask, SIG_BLOCK, 8l, nullptr, 8l));
+    check_fails("sigpending_bad_pointer", EFAULT, syscall(SYS_rt_sigpending, 8l, 8l));
+}
+
+// --- SIGPIPE, groups, killing what sleeps ----------------------------------------------------
+
+void test_pipe_signal() {
+    auto write_to_nobody = [] {
+        int ends[2];
+        if (pipe(ends) != 0) return 9;
+        close(ends[0]);
+        ssize_t put = write(ends[1], "x", 1);
+        return put == -1 && errno == EPIPE ? 8 : 1;
+    };
+    check_killed("sigpipe", SIGPIPE, run_child(write_to_nobody));
+    check_exited("sigpipe_ignored_is_epipe", 8, run_child([&] {
+                     signal(SIGPIPE, SIG_IGN);
+                     return write_to_nobody();
+                 }));
+}
+
+void test_groups() {
+    pid_t leader = start_child([] { return sleep_ms(20000), 0; });
+    setpgid(leader, leader);
+    pid_t member = start_child([] { return sleep_ms(20000), 0; });
+    check_works("setpgid", setpgid(member, leader));
+    check_equal("getpgid", leader, getpgid(member));
+    check_works("kill_group", kill(-leader, SIGTERM));
+    check_killed("group_leader", SIGTERM, wait_status(leader));
+    check_killed("group_member", SIGTERM, wait_status(member));
+    check_fails("kill_empty_group", ESRCH, kill(-leader, 0));
+    check_killed("kill_own_group", SIGUSR1, run_child([] {
+                     setpgid(0, 0);
+                     kill(0, SIGUSR1);
+                     return 0;
+                 }));
+}
+
+// Kills a child that is busy in the given way; it must be gone within the time of waitpid.
+template <typename Body>
+void check_kill_reaches(const char* name, int signal, Body&& body) {
+    pid_t child = start_child(body);
+    sleep_ms(30);
+    check_works(name, kill(child, signal));
+    check_killed(name, signal, wait_status(child));
+}
+
+void test_sleepers() {
+    static int word = 0;
+    int ends[2];
+    check_works("pipe", pipe(ends));
+    check_kill_reaches("kill_sleeper", SIGKILL, [] { return sleep_ms(60000), 0; });
+    check_kill_reaches("term_sleeper", SIGTERM, [] { return sleep_ms(60000), 0; });
+    check_kill_reaches("kill_spinner", SIGKILL, []() -> int {
+        for (;;) asm volatile("pause");
+    });
+    check_kill_reaches("term_spinner", SIGTERM, []() -> int {
+        for (;;) asm volatile("pause");
+    });
+    check_kill_reaches("kill_pipe_reader", SIGKILL, [&] {
+        char byte;
+        return static_cast<int>(read(ends[0], &byte, 1));
+    });
+    check_kill_reaches("kill_pipe_writer", SIGTERM, [&] {
+        static char bytes[1 << 20];
+        int own[2];
+        if (pipe(own) != 0) return 1;
+        return static_cast<int>(write(own[1], bytes, sizeof bytes));
+    });
+    check_kill_reaches("kill_futex_waiter", SIGKILL, [] {
+        return static_cast<int>(futex_wait(&word, 0, nullptr));
+    });
+    check_kill_reaches("kill_poller", SIGTERM, [&] {
+        pollfd wanted = {ends[0], POLLIN, 0};
+        return poll(&wanted, 1, -1);
+    });
+    check_kill_reaches("kill_pauser", SIGKILL, [] { return pause(); });
+    check_kill_reaches("kill_parent_in_wait", SIGTERM, [] {
+        start_child([] { return sleep_ms(300), 0; });
+        return waitpid(-1, nullptr, 0) > 0 ? 0 : 1;
+    });
+    close(ends[0]);
+    close(ends[1]);
+}
+
+// --- faults ----------------------------------------------------------------------------------
+
+template <typename Body>
+void check_fault(const char* name, int signal, Body&& body) {
+    check_killed(name, signal, run_child([&] { return body(), 0; }));
+}
+
+volatile char* at(uint64_t address) {
+    asm volatile("" : "+r"(address));  // the compiler must not know it
+    return reinterpret_cast<volatile char*>(address);
+}
+
+constexpr int kTooDeep = 1000000;  // 4 GB of frames, more than any stack may have
+
+int deep(int depth) {
+    volatile char frame[4000];
+    frame[0] = static_cast<char>(depth);
+    return depth == kTooDeep ? 0 : deep(depth + 1) + frame[0];
+}
+
+void test_memory_faults() {
+    check_fault("read_null", SIGSEGV, [] { *at(0); });
+    check_fault("write_null", SIGSEGV, [] { *at(0) = 1; });
+    check_fault("call_null", SIGSEGV, [] { reinterpret_cast<void (*)()>(at(0))(); });
+    check_fault("write_text", SIGSEGV, [] { *at(reinterpret_cast<uint64_t>(&sleep_ms)) = 1; });
+    check_fault("read_kernel", SIGSEGV, [] { *at(0xffffffff80100000); });
+    check_fault("write_kernel", SIGSEGV, [] { *at(0xffff888000000000) = 1; });
+    check_fault("jump_kernel", SIGSEGV,
+                [] { reinterpret_cast<void (*)()>(at(0xffffffff80100000))(); });
+    check_fault("non_canonical", SIGSEGV, [] { *at(0x8000000000001000); });
+    check_fault("jump_non_canonical", SIGSEGV,
+                [] { reinterpret_cast<void (*)()>(at(0x8000000000001000))(); });
+    check_fault("execute_data", SIGSEGV, [] {
+        static char code[16] = {'\xc3'};
+        reinterpret_cast<void (*)()>(at(reinterpret_cast<uint64_t>(code)))();
+    });
+    check_fault("stack_overflow", SIGSEGV, [] { deep(0); });
+    check_fault("past_end_of_file", SIGBUS, [] {
+        int fd = open("/tmp/signals.short", O_RDWR | O_CREAT | O_TRUNC, 0600);
+        unlink("/tmp/signals.short");
+        if (write(fd, "x", 1) != 1) return;
+        void* two = mmap(nullptr, 8192, PROT_READ, MAP_SHARED, fd, 0);
+        *at(reinterpret_cast<uint64_t>(two));
+        *at(reinterpret_cast<uint64_t>(two) + 4096);
+    });
+}
+
+void test_instruction_faults() {
+    check_fault("ud2", SIGILL, [] { asm volatile("ud2"); });
+    check_fault("int3", SIGTRAP, [] { asm volatile("int3"); });
+    check_fault("divide_by_zero", SIGFPE, [] {
+        asm volatile("xor %%edx, %%edx; mov $1, %%eax; xor %%ecx, %%ecx; div %%ecx" ::
+                         : "rax", "rcx", "rdx");
+    });
+    check_fault("divide_overflow", SIGFPE, [] {
+        asm volatile("mov $0x80000000, %%eax; cltd; mov $-1, %%ecx; idiv %%ecx" ::
+                         : "rax", "rcx", "rdx");
+    });
+    check_fault("sse_exception", SIGFPE, [] {
+        uint32_t all_unmasked = 0;
+        asm volatile("ldmxcsr %0; xorps %%xmm0, %%xmm0; divss %%xmm0, %%xmm0" ::"m"(all_unmasked)
+                     : "xmm0");
+    });
+    check_fault("hlt", SIGSEGV, [] { asm volatile("hlt"); });
+    check_fault("cli", SIGSEGV, [] { asm volatile("cli"); });
+    check_fault("sti", SIGSEGV, [] { asm volatile("sti"); });
+    check_fault("in", SIGSEGV, [] { asm volatile("in $0x60, %%al" ::: "rax"); });
+    check_fault("out", SIGSEGV, [] { asm volatile("out %%al, $0x80" ::: "rax"); });
+    check_fault("rdmsr", SIGSEGV, [] {
+        asm volatile("mov $0xc0000080, %%ecx; rdmsr" ::: "rax", "rcx", "rdx");
+    });
+    check_fault("read_cr3", SIGSEGV, [] { asm volatile("mov %%cr3, %%rax" ::: "rax"); });
+    check_fault("swapgs", SIGSEGV, [] { asm volatile("swapgs"); });
+    check_fault("int_page_fault_vector", SIGSEGV, [] { asm volatile("int $14"); });
+    check_fault("int_timer_vector", SIGSEGV, [] { asm volatile("int $32"); });
+    check_fault("blocked_fault_kills", SIGSEGV, [] {
+        sigset_t all;
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, nullptr);
+        *at(0);
+    });
+    check_fault("ignored_fault_kills", SIGSEGV, [] {
+        signal(SIGSEGV, SIG_IGN);
+        *at(0);
+    });
+}
+
+// --- stopping --------------------------------------------------------------------------------
+
+void test_stop() {
+    pid_t child = start_child([] { return sleep_ms(50), 11; });
+    int status = 0;
+    check_works("stop", kill(child, SIGSTOP));
+    check_equal("wait_untraced", child, waitpid(child, &status, WUNTRACED));
+    check("is_stopped", WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+    sleep_ms(100);
+    check_equal("stays_stopped", 0, waitpid(child, &status, WNOHANG));
+    check_works("continue", kill(child, SIGCONT));
+    check_equal("wait_continued", child, waitpid(child, &status, WCONTINUED));
+    check("is_continued", WIFCONTINUED(status));
+    check_exited("ran_to_end", 11, wait_status(child));
+    check_kill_reaches("kill_stopped", SIGKILL, [] { return kill(getpid(), SIGSTOP); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc > 1 && strcmp(argv[1], "self-term") == 0) {
+        kill(getpid(), SIGTERM);
+        return 5;
+    }
+    check_group("signals");
+    test_default_actions();
+    test_arguments();
+    test_ignored();
+    test_blocked();
+    test_pipe_signal();
+    test_groups();
+    test_sleepers();
+    test_memory_faults();
+    test_instruction_faults();
+    if (argc > 1 && strcmp(argv[1], "stop") == 0) test_stop();
+    return check_summary("signals");
+}
