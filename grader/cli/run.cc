@@ -35,7 +35,7 @@ MachineSpec usable(MachineSpec spec) {
     if (spec.accelerator != MachineSpec::Accelerator::Kvm) return spec;
     std::string trouble = probe_kvm();
     if (!trouble.empty()) {
-        fprintf(stderr, "mello: no KVM (%s), using TCG\n", std::string(trim(trouble)).c_str());
+        fprintf(stderr, "mello: no KVM (%s), using TCG\n", split(trim(trouble), '\n')[0].c_str());
         spec.accelerator = MachineSpec::Accelerator::Tcg;
     }
     return spec;

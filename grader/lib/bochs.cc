@@ -77,16 +77,14 @@ void BochsMachine::start() {
     process_ = std::make_unique<Process>(command_line(spec_, folder_, false), options);
 }
 
-// Bochs ends in the same way whatever the guest meant; the kernel says what it meant on the
-// control channel (kernel/arch/power.cc).
+// Bochs has no exit status; the kernel's console says what happened (kernel/arch/power.h).
 std::optional<Ending> BochsMachine::ending() {
     if (!process_->poll()) return {};
-    std::string control = read_file_or(channel(Channel::Control), "");
-    if (control.find("machine panic\n") != control.npos) return Ending::Panic;
-    if (control.find("machine power-off\n") != control.npos) return Ending::PowerOff;
-    std::string log = read_file_or(folder_ / "bochs.log", "");
-    if (log.find("3rd (") != log.npos || log.find("triple") != log.npos) return Ending::Reset;
-    return Ending::Broken;
+    std::string console = read_file_or(channel(Channel::Console), "");
+    if (console.find("\nPANIC") != console.npos) return Ending::Panic;
+    std::string said = emulator_output();
+    if (said.find("shutdown requested") != said.npos) return Ending::PowerOff;
+    return said.find("exception") != said.npos ? Ending::Reset : Ending::Broken;
 }
 
 fs::path BochsMachine::channel(Channel channel) const {

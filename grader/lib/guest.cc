@@ -27,10 +27,13 @@ constexpr size_t kConsoleLines = 25;
 // Collects what the four channels print.
 class Channels {
   public:
-    Channels(Machine& machine, const GuestEvents& events, GuestResult& result)
+    Channels(Machine& machine, const std::string& mark, const GuestEvents& events,
+             GuestResult& result)
         : machine_(machine), events_(events), result_(result),
-          console_(machine.channel(Channel::Console)), out_(machine.channel(Channel::Stdout)),
-          err_(machine.channel(Channel::Stderr)), control_(machine.channel(Channel::Control)) {}
+          console_{machine.channel(Channel::Console), ""},
+          out_{machine.channel(Channel::Stdout), mark},
+          err_{machine.channel(Channel::Stderr), mark},
+          control_(machine.channel(Channel::Control)) {}
 
     void collect() {
         pass(console_, result_.console, events_.on_console);
@@ -51,9 +54,30 @@ class Channels {
     bool exited() const { return exited_; }
 
   private:
-    static void pass(Tail& tail, std::string& all,
+    // One text stream. With a mark, it begins behind the line that the mark is.
+    struct Stream {
+        Tail tail;
+        std::string mark;
+        std::string before;
+
+        Stream(fs::path path, std::string mark_line)
+            : tail(std::move(path)), mark(std::move(mark_line)) {}
+
+        std::string read_new() {
+            std::string text = tail.read_new();
+            if (mark.empty()) return text;
+            before += text;
+            size_t at = before.find(mark + "\n");
+            if (at == before.npos) return {};
+            text = before.substr(at + mark.size() + 1);
+            mark.clear();
+            return text;
+        }
+    };
+
+    static void pass(Stream& stream, std::string& all,
                      const std::function<void(std::string_view)>& event) {
-        std::string text = tail.read_new();
+        std::string text = stream.read_new();
         if (text.empty()) return;
         all += text;
         if (event) event(text);
@@ -62,7 +86,8 @@ class Channels {
     Machine& machine_;
     const GuestEvents& events_;
     GuestResult& result_;
-    Tail console_, out_, err_, control_;
+    Stream console_, out_, err_;
+    Tail control_;
     std::string partial_;
     bool exited_ = false;
 };
@@ -94,7 +119,7 @@ GuestResult run_guest_on(Machine& machine, const GuestSpec& spec, const GuestEve
     double begin = monotonic_seconds();
     double host_limit = spec.host_limit > 0 ? spec.host_limit : 4 * spec.limit;
     machine.start();
-    Channels channels(machine, events, result);
+    Channels channels(machine, spec.mark, events, result);
     std::optional<Ending> ending;
     std::string stopped;
     for (;;) {
@@ -157,12 +182,29 @@ GuestResult run_guest_on(Machine& machine, const GuestSpec& spec, const GuestEve
     return result;
 }
 
+namespace {
+
+// UEFI firmware takes every serial port for a console and writes to COM2, too. There the
+// command announces itself on stdout and stderr, and what came before is dropped. (Only
+// there: elsewhere the guest runs the command and nothing else.)
+std::string announced(const std::string& mark) {
+    return "echo " + mark + "\necho " + mark + " >&2\nexec /bin/sh /run/mello/announced\n";
+}
+
+}  // namespace
+
 GuestResult run_guest(const GuestSpec& spec, const GuestEvents& events) {
     TempDir folder("mello-run");
     GuestSpec prepared = spec;
     if (!spec.machine.initramfs.empty()) {
         Archive files;
-        files.add_file("run/mello/cmd", spec.command);
+        if (spec.machine.boot == MachineSpec::BootPath::Uefi) {
+            prepared.mark = random_key();
+            files.add_file("run/mello/cmd", announced(prepared.mark));
+            files.add_file("run/mello/announced", spec.command);
+        } else {
+            files.add_file("run/mello/cmd", spec.command);
+        }
         for (const auto& [name, content] : spec.files) {
             files.add_file("run/mello/" + name, content);
         }

@@ -18,6 +18,7 @@ struct GuestSpec {
     double limit = 120;
     double host_limit = 0;
     bool explain = true;  // repeat a reset with a trace to explain it
+    std::string mark;     // set by run_guest: the line after which the command's output begins
 };
 
 enum class Outcome {

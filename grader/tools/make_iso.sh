@@ -4,8 +4,9 @@
 # Only the modules that the menu needs are packed: about a second instead of four.
 set -eu
 out=$1 kernel=$2 initramfs=$3 arguments=${4:-}
-tree=$(mktemp -d)
-trap 'rm -rf "$tree"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tree=$work/tree
 mkdir -p "$tree/boot/grub"
 cp "$kernel" "$tree/boot/mello.elf"
 cp "$initramfs" "$tree/boot/initramfs.cpio"
@@ -19,8 +20,8 @@ menuentry "MelloOS" {
 MENU
 if ! grub-mkrescue -o "$out" --locales= --themes= --fonts= \
     --install-modules="multiboot2 normal iso9660 part_msdos part_gpt fat search
-        search_fs_file search_fs_uuid configfile all_video gfxterm efi_gop efi_uga vbe" \
-    "$tree" > "$tree/log" 2>&1; then
-    cat "$tree/log" >&2
+        search_fs_file search_fs_uuid configfile all_video gfxterm" \
+    "$tree" > "$work/log" 2>&1; then
+    cat "$work/log" >&2
     exit 1
 fi

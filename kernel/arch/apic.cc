@@ -262,5 +262,6 @@ void apic_timer_arm(uint64_t ns) {
     if (ns == 0) return write(kTimerInitial, 0);
     auto ticks = static_cast<unsigned __int128>(ns) * timer_scale >> kScaleShift;
     constexpr uint32_t kMost = ~0u;
-    write(kTimerInitial, ticks == 0 ? 1 : ticks > kMost ? kMost : static_cast<uint32_t>(ticks));
+    if (ticks > kMost) ticks = kMost;
+    write(kTimerInitial, ticks == 0 ? 1 : static_cast<uint32_t>(ticks));
 }

@@ -26,17 +26,17 @@
 
 namespace {
 
-constexpr int kNobody = -1, kUnknownCpu = 1000;
+constexpr int kNobody = -1;
 std::atomic<int> panicking_cpu{kNobody};
 int depth;  // of panics on that CPU
 
-// The running CPU's index, also before GS is set up.
+// The running CPU's index. Before GS is set up its APIC id, usually the same.
 int cpu_index() {
     uint64_t base = x86::rdmsr(x86::kMsrGsBase);
     for (uint32_t i = 0; i < kMaxCpus; i++) {
         if (base == reinterpret_cast<uint64_t>(&cpus[i])) return static_cast<int>(i);
     }
-    return kUnknownCpu;
+    return static_cast<int>(x86::cpuid(1).ebx >> 24);
 }
 
 // QEMU's debug console, and COM1 in whatever state it is.

@@ -8,6 +8,9 @@ inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t divisor) {
     uint64_t low, high, quotient, remainder;
     asm("mulq %3" : "=a"(low), "=d"(high) : "a"(a), "rm"(b) : "cc");
     if (high >= divisor) return ~0ull;  // DIV would fault
-    asm("divq %4" : "=a"(quotient), "=d"(remainder) : "a"(low), "d"(high), "rm"(divisor) : "cc");
+    asm("divq %4"
+        : "=a"(quotient), "=d"(remainder)
+        : "a"(low), "d"(high), "rm"(divisor)
+        : "cc");
     return quotient;
 }

@@ -3,6 +3,7 @@
 #include "kernel/base/runtime.h"
 
 #include <cstddef>
+#include <new>
 
 #include "kernel/base/assert.h"
 
@@ -21,6 +22,10 @@ void run_constructors() {
 // Kernel objects are freed through their slab (kernel/mm/slab.h) instead.
 void operator delete(void*) noexcept { panic("operator delete called"); }
 void operator delete(void*, size_t) noexcept { panic("operator delete called"); }
+void operator delete(void*, std::align_val_t) noexcept { panic("operator delete called"); }
+void operator delete(void*, size_t, std::align_val_t) noexcept {
+    panic("operator delete called");
+}
 
 extern "C" {
 void* __dso_handle;

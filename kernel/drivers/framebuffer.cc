@@ -36,7 +36,7 @@ uint32_t FramebufferText::pixel(uint8_t colour) const {
 
 void FramebufferText::draw(uint32_t column, uint32_t row, Cell cell) {
     auto index = static_cast<unsigned char>(cell.character);
-    const uint8_t* glyph = font_rows[index >= 32 && index < 127 ? index - 32 : 0];
+    uint64_t glyph = font_glyphs[index >= 32 && index < 127 ? index - 32 : 0];
     // Two pixels at a time: that is half the stores, and one choice of four for both.
     uint64_t back = pixel(cell.background), front = pixel(cell.foreground);
     const uint64_t pairs[4] = {back | back << 32, back | front << 32, front | back << 32,
@@ -45,7 +45,7 @@ void FramebufferText::draw(uint32_t column, uint32_t row, Cell cell) {
                           static_cast<size_t>(column) * kWidth * 4;
     for (uint32_t y = 0; y < kHeight; y++, line += info_.pitch) {
         auto* out = reinterpret_cast<volatile uint64_t*>(line);
-        uint8_t bits = glyph[y / 2];
+        auto bits = static_cast<uint8_t>(glyph >> (56 - y / 2 * 8));
         out[0] = pairs[bits >> 6];
         out[1] = pairs[bits >> 4 & 3];
         out[2] = pairs[bits >> 2 & 3];

@@ -17,6 +17,6 @@ class FramebufferText final : public TextDisplay {
     Framebuffer info_ = {};
 };
 
-// 8 rows for each of the characters 32 to 126, each drawn twice; bit 7 is the leftmost pixel
-// (kernel/drivers/font.cc).
-extern const uint8_t font_rows[95][8];
+// The characters 32 to 126: 8 rows of 8 pixels, top left first from bit 63 on
+// (kernel/drivers/font.cc). Each row is drawn twice.
+extern const uint64_t font_glyphs[95];

@@ -1,7 +1,7 @@
 // open(2): find or create, check the permission, make a File.
 #include "kernel/fs/directory_file.h"
+#include "kernel/fs/scratch_page.h"
 #include "kernel/fs/vfs_private.h"
-#include "kernel/mm/frame.h"
 
 namespace {
 
@@ -58,24 +58,13 @@ Result<Inode*> find_or_create(const WalkContext& context, Inode& parent,
 // The text of a symlink as last component of an O_CREAT open; the walk goes on from it.
 class LinkText {
   public:
-    LinkText() = default;
-    LinkText(const LinkText&) = delete;
-    LinkText& operator=(const LinkText&) = delete;
-    ~LinkText() {
-        if (frame_ != nullptr) frame_unref(frame_);
-    }
     Result<std::string_view> read(Inode& link) {
-        // A fresh page each time: the path being walked may lie in the last one.
-        Frame* frame = TRY(frame_alloc());
-        char* text = static_cast<char*>(frame_data(frame));
-        auto length = link.read_link(text, kMaxPath);
-        if (frame_ != nullptr) frame_unref(frame_);
-        frame_ = frame;
-        return std::string_view(text, TRY(std::move(length)));
+        char* text = TRY(page_.get());
+        return std::string_view(text, TRY(link.read_link(text, kMaxPath)));
     }
 
   private:
-    Frame* frame_ = nullptr;
+    ScratchPage page_;
 };
 
 Result<File*> open_creating(WalkContext context, std::string_view path, uint32_t flags,

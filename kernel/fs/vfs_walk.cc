@@ -6,36 +6,30 @@
 //
 // Symlinks do not recurse: the target is put in front of what is left to walk (PathExpansion,
 // in a page taken at the first link), and the walk goes on with that text.
+#include <optional>
+
+#include "kernel/fs/scratch_page.h"
 #include "kernel/fs/vfs.h"
-#include "kernel/mm/frame.h"
 
 namespace {
 
-// The page in which symlinks are expanded; most walks need none.
-class ExpansionPage {
+// Symlinks met on the way; most walks need no page for them.
+class Expansion {
   public:
-    ExpansionPage() = default;
-    ExpansionPage(const ExpansionPage&) = delete;
-    ExpansionPage& operator=(const ExpansionPage&) = delete;
-    ~ExpansionPage() {
-        if (frame_ != nullptr) frame_unref(frame_);
-    }
     // Puts the target of `link` in front of `rest`.
     Result<std::string_view> expand(Inode& link, std::string_view rest) {
-        if (frame_ == nullptr) {
-            frame_ = TRY(frame_alloc());
-            expansion_ = PathExpansion({static_cast<char*>(frame_data(frame_)), kMaxPath});
-        }
-        std::span<char> room = TRY(expansion_.room(rest));
+        char* page = TRY(page_.get());
+        if (!expansion_) expansion_.emplace(std::span(page, kMaxPath));
+        std::span<char> room = TRY(expansion_->room(rest));
         size_t length = TRY(link.read_link(room.data(), room.size()));
         if (length == room.size()) return Error(ENAMETOOLONG);  // perhaps cut short
         if (length == 0) return Error(ENOENT);
-        return expansion_.commit(length);
+        return expansion_->commit(length);
     }
 
   private:
-    Frame* frame_ = nullptr;
-    PathExpansion expansion_{{}};
+    ScratchPage page_;
+    std::optional<PathExpansion> expansion_;
 };
 
 Inode* new_ref(Inode* inode) {
@@ -78,7 +72,7 @@ bool may_search(const WalkContext& context, Inode& directory) {
 
 Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint32_t flags) {
     if (path.empty()) return Error(ENOENT);
-    ExpansionPage expansion;
+    Expansion expansion;
     int links = 0;
     InodeRef at(new_ref(path[0] == '/' ? context.root : context.directory));
     PathCursor cursor(path);

@@ -1,5 +1,5 @@
-// What is in /proc, as tables: a name and the function that writes the file. procfs.cc turns
-// them into inodes. Private to kernel/prof.
+// What is in /proc, as tables: a name and the function that writes the file. procfs.cc
+// turns them into inodes. Private to kernel/prof.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -13,6 +13,8 @@
 struct ProcSystemFile {
     const char* name;
     void (*write)(ProcText& out);
+    // What a write(2) of `text` does; nullptr: the file is read-only.
+    Result<void> (*store)(std::string_view text) = nullptr;
 };
 std::span<const ProcSystemFile> proc_system_files();
 void proc_write_cpuinfo(ProcText& out);

@@ -1,6 +1,6 @@
-// Load averages: how many threads ran or wanted to, averaged over 1, 5 and 15 minutes with
-// exponentially falling weight. Sampled every 5 s by a timer, in fixed point: with 11 bits
-// behind the point, load = load * e^(-5 s / T) + runnable * (1 - e^(-5 s / T)).
+// Load averages: how many threads ran or wanted to, averaged over 1, 5 and 15 minutes
+// with exponentially falling weight. Sampled every 5 s by a timer, in fixed point: with
+// 11 bits behind the point, load = load * e^(-5 s / T) + runnable * (1 - e^(-5 s / T)).
 #include "kernel/prof/proc_files.h"
 
 #include "kernel/arch/tsc.h"

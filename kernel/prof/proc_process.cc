@@ -31,6 +31,7 @@ void copy_name(char (&out)[16], Process& process) {
 
 char state_letter(const Process& process, bool runs, bool blocked) {
     if (process.state == ProcessState::Zombie) return 'Z';
+    if (process.stopped) return 'T';
     return runs ? 'R' : blocked ? 'D' : 'S';
 }
 
@@ -94,6 +95,7 @@ const char* state_name(char letter) {
     switch (letter) {
         case 'R': return "R (running)";
         case 'D': return "D (disk sleep)";
+        case 'T': return "T (stopped)";
         case 'Z': return "Z (zombie)";
         default: return "S (sleeping)";
     }

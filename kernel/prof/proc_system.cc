@@ -5,6 +5,7 @@
 #include "kernel/mm/frame.h"
 #include "kernel/prof/proc_files.h"
 #include "kernel/prof/proc_stat.h"
+#include "kernel/prof/sampler.h"
 #include "kernel/sched/scheduler.h"
 
 namespace {
@@ -146,14 +147,26 @@ void write_metrics(ProcText& out) {
     gauge("frames_free", frames_free());
     gauge("runnable_threads", scheduler_runnable_count());
     gauge("uptime_ns", monotonic_ns());
+    counter("samples", sampler_totals().taken);
+    counter("samples_dropped", sampler_totals().dropped);
+}
+
+// The profile: written 1 or 0 it switches sampling on and off.
+void write_profile(ProcText& out) { sampler_format(out); }
+
+Result<void> store_profile(std::string_view text) {
+    if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+    if (text != "0" && text != "1") return Error(EINVAL);
+    return sampler_set(text == "1");
 }
 
 constexpr ProcSystemFile kFiles[] = {
     {"cmdline", write_cmdline},     {"cpuinfo", proc_write_cpuinfo},
     {"filesystems", write_filesystems}, {"loadavg", write_loadavg},
     {"meminfo", write_meminfo},     {"metrics", write_metrics},
-    {"mounts", write_mounts},       {"stat", write_stat},
-    {"uptime", write_uptime},       {"version", write_version},
+    {"mounts", write_mounts},       {"profile", write_profile, store_profile},
+    {"stat", write_stat},           {"uptime", write_uptime},
+    {"version", write_version},
 };
 
 }  // namespace

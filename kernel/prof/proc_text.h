@@ -1,5 +1,5 @@
-// ProcText: text that grows. What a file of /proc says is formatted into one when the file
-// is opened; reads then serve a consistent snapshot at any offset.
+// ProcText: text that grows. What a file of /proc says is formatted into one when the
+// file is opened; reads then serve a consistent snapshot at any offset.
 #pragma once
 #include <cstddef>
 #include <cstring>

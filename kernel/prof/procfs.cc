@@ -7,9 +7,9 @@
 // Nothing is cached: a lookup makes a new inode, which names its process by number, so it
 // never keeps a process alive; one that has ended gives ENOENT or ESRCH.
 //
-// Locks: our directories have no state for their Mutex to guard, but the VFS holds it around
-// lookup and list, and process_tree ranks before it. WithoutMutex gives it up meanwhile.
-// Reading a file needs no lock at all: its text was made by open.
+// Locks: our directories have no state for their Mutex to guard, but the VFS holds it
+// around lookup and list, and process_tree ranks before it. WithoutMutex gives it up
+// meanwhile. Reading a file needs no lock at all: its text was made by open.
 #include "kernel/prof/procfs.h"
 
 #include <cstring>
@@ -21,6 +21,7 @@
 namespace {
 
 constexpr uint32_t kFileMode = S_IFREG | 0444, kDirectoryMode = S_IFDIR | 0555;
+constexpr uint32_t kStoreMode = S_IFREG | 0644;
 constexpr uint32_t kLinkMode = S_IFLNK | 0777;
 constexpr uint64_t kMagic = 0x9fa0;  // PROC_SUPER_MAGIC, statfs(2)
 
@@ -121,7 +122,18 @@ class ProcFile final : public File {
         return moved;
     }
 
+    // Each write is one command, whatever the offset.
+    Result<size_t> write_at(IoBuffer& buffer, uint64_t) override {
+        char command[64];
+        size_t size = buffer.remaining();
+        if (store == nullptr || size > sizeof command) return Error(EINVAL);
+        if (buffer.take(command, size) != size) return Error(EFAULT);
+        TRY(store({command, size}));
+        return size;
+    }
+
     ProcText text;
+    Result<void> (*store)(std::string_view) = nullptr;
 
   private:
     void destroy_self() override { destroy(this); }
@@ -129,10 +141,11 @@ class ProcFile final : public File {
 
 // Opens `node` with what `write` says into the text.
 template <typename Write>
-Result<File*> open_snapshot(Inode& node, uint32_t flags, Write write) {
-    if ((flags & O_ACCMODE) != O_RDONLY) return Error(EACCES);
+Result<File*> open_snapshot(Inode& node, uint32_t flags, Write write,
+                            Result<void> (*store)(std::string_view) = nullptr) {
     ProcFile* file = TRY(make<ProcFile>(&node, flags));
     node.ref();
+    file->store = store;
     write(file->text);
     if (file->text.complete()) return file;
     file->unref();
@@ -142,12 +155,23 @@ Result<File*> open_snapshot(Inode& node, uint32_t flags, Write write) {
 class SystemFile final : public ProcInode {
   public:
     explicit SystemFile(size_t index)
-        : ProcInode(kFileMode, kFirstSystemNumber + index), index_(index) {}
+        : ProcInode(mode_of(proc_system_files()[index]), kFirstSystemNumber + index),
+          index_(index) {}
     Result<File*> open(uint32_t flags) override {
-        return open_snapshot(*this, flags, proc_system_files()[index_].write);
+        const ProcSystemFile& entry = proc_system_files()[index_];
+        if ((flags & O_ACCMODE) != O_RDONLY && entry.store == nullptr) return Error(EACCES);
+        return open_snapshot(*this, flags, entry.write, entry.store);
+    }
+    // What `echo 1 > file` does first; there is nothing to cut off.
+    Result<void> truncate(uint64_t) override {
+        if (proc_system_files()[index_].store == nullptr) return Error(EACCES);
+        return {};
     }
 
   private:
+    static uint32_t mode_of(const ProcSystemFile& entry) {
+        return entry.store != nullptr ? kStoreMode : kFileMode;
+    }
     void destroy_self() override { destroy(this); }
     size_t index_;
 };
@@ -158,6 +182,7 @@ class ProcessFile final : public ProcInode {
         : ProcInode(kFileMode, process_number(view.pid, kFirstFile + index), &view),
           pid_(view.pid), index_(index) {}
     Result<File*> open(uint32_t flags) override {
+        if ((flags & O_ACCMODE) != O_RDONLY) return Error(EACCES);
         ProcessView view = TRY(ProcessView::of(pid_));
         return open_snapshot(*this, flags, [&](ProcText& out) {
             proc_process_files()[index_].write(out, view);

@@ -16,8 +16,8 @@ struct SamplerTotals {
 
 // ---- Lab 7, sampler.cc ----
 
-// The tick hook (scheduler_set_tick_hook): records a sample when sampling is on. Interrupt
-// context: no locks, no allocation, no output.
+// The tick hook (scheduler_set_tick_hook): records a sample when sampling is on.
+// Interrupt context: no locks, no allocation, no output.
 void sampler_tick(TrapFrame& frame);
 // Switches sampling on, after forgetting earlier samples, or off. ENOMEM.
 Result<void> sampler_set(bool on);

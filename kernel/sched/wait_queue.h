@@ -29,10 +29,18 @@ class WaitQueue {
     WaitQueue() : lock(LockRank::WaitQueue) {}
     // Is nobody waiting? A hint without the lock: pair it with a full fence after the
     // change of state that waiters look for (wake_* do that themselves).
-    bool empty() const NO_THREAD_SAFETY_ANALYSIS { return entries.empty(); }
+    bool empty() const { return count_.load(std::memory_order_relaxed) == 0; }
+    // For whoever changes `entries`, so that empty() is right.
+    void count_entries(int32_t change) REQUIRES(lock) {
+        count_.store(count_.load(std::memory_order_relaxed) + change,
+                     std::memory_order_relaxed);
+    }
 
     SpinLock lock;
     List<WaitEntry, &WaitEntry::link> entries GUARDED_BY(lock);
+
+  private:
+    std::atomic<uint32_t> count_{0};
 };
 
 enum class WaitMode : uint8_t { Interruptible, Uninterruptible };

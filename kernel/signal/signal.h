@@ -45,6 +45,7 @@ class SignalActions {
     Result<SignalActions*> clone();          // fork
     void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
     void unref();
+    bool shared() const { return references_.load(std::memory_order_relaxed) > 1; }
 
     abi::SigAction get(int signal);
     // Returns the action that was in force.

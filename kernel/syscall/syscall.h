@@ -8,9 +8,13 @@
 
 inline constexpr uint64_t kSyscallTableSize = 448;
 
-// kernel/syscall/table.cc: nullptr where there is no such call. Names of all Linux calls that
-// the kernel knows of, implemented or not, for the log line about an unknown one.
-extern const SyscallEntry syscall_table[kSyscallTableSize];
+// kernel/syscall/table.cc: nullptr where there is no such call.
+struct SyscallTable {
+    SyscallEntry entries[kSyscallTableSize] = {};
+    const SyscallEntry& operator[](uint64_t number) const { return entries[number]; }
+};
+extern const SyscallTable syscall_table;
+// Names of all Linux calls, implemented or not, for the log line about an unknown one.
 const char* syscall_name(uint64_t number);  // "unknown" when it has none
 // Logs a call that is not there, once a number, and gives -ENOSYS.
 int64_t syscall_unimplemented(uint64_t number);

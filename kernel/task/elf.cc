@@ -5,7 +5,7 @@
 
 #include "kernel/abi/elf.h"
 #include "kernel/arch/paging.h"
-#include "kernel/task/elf_protection.h"
+#include "kernel/mm/address_space.h"
 
 namespace {
 

@@ -69,7 +69,7 @@ void drop_resources(Process& process) {
         files = std::exchange(process.files, nullptr);
         directory = std::exchange(process.working_directory, nullptr);
         executable = std::exchange(process.executable, nullptr);
-        armed = std::exchange(process.alarm.armed, false);
+        armed = process.alarm.armed.exchange(false, std::memory_order_acquire);
     }
     if (armed) timer_cancel(process.alarm);
     if (files != nullptr) files->unref();
@@ -136,17 +136,17 @@ void exit_thread() {
     thread_exit();
 }
 
-void exit_group(uint32_t wait_status) {
+void begin_exit_group(uint32_t wait_status) {
     Process& process = current_process();
-    {
-        SpinGuard guard(process.lock);
-        if (!process.exiting.exchange(true, std::memory_order_relaxed))
-            process.exit_status = wait_status;
-        for (Thread& thread : process.threads) {
-            if (&thread != current_thread()) notify_attention(thread, kAttentionExit);
-        }
-        wake_all(process.stop_wait);
-    }
+    SpinGuard guard(process.lock);
+    if (!process.exiting.exchange(true, std::memory_order_relaxed))
+        process.exit_status = wait_status;
+    for (Thread& thread : process.threads) notify_attention(thread, kAttentionExit);
+    wake_all(process.stop_wait);
+}
+
+void exit_group(uint32_t wait_status) {
+    begin_exit_group(wait_status);
     exit_thread();
 }
 

@@ -38,6 +38,7 @@ class FdTable {
     static Result<FdTable*> create();
     void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
     void unref();  // the last one closes all
+    bool shared() const { return references_.load(std::memory_order_relaxed) > 1; }
     Result<FdTable*> clone();  // fork
 
     Result<FileRef> get(int fd);  // EBADF

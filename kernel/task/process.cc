@@ -28,8 +28,8 @@ Process*& hash_bucket(int32_t pid) {
 }
 
 bool tid_in_use(int32_t tid) {
-    return find_thread(tid) != nullptr || find_process(tid) != nullptr ||
-           is_group_or_session(tid);
+    return find_process(tid) != nullptr || is_group_or_session(tid) ||
+           with_thread(tid, [](Thread&) {});
 }
 
 }  // namespace
@@ -110,22 +110,23 @@ Process* find_process(int32_t pid) {
     return process;
 }
 
-Thread* find_thread(int32_t tid) {
-    auto find_in = [tid](Process& process) -> Thread* {
+bool visit_thread(int32_t tid, void (*visit)(void* context, Thread&), void* context) {
+    auto visit_in = [&](Process& process) {
         SpinGuard guard(process.lock);
         for (Thread& thread : process.threads) {
-            if (thread.tid == tid) return &thread;
+            if (thread.tid != tid) continue;
+            visit(context, thread);
+            return true;
         }
-        return nullptr;
+        return false;
     };
     // Most threads lead their process.
-    if (Process* process = find_process(tid)) {
-        if (Thread* thread = find_in(*process)) return thread;
-    }
+    Process* leader_of = find_process(tid);
+    if (leader_of != nullptr && visit_in(*leader_of)) return true;
     for (Process& process : all_processes) {
-        if (Thread* thread = find_in(process)) return thread;
+        if (visit_in(process)) return true;
     }
-    return nullptr;
+    return false;
 }
 
 bool is_group_or_session(int32_t id) {

@@ -41,7 +41,7 @@ struct VforkWait {
 struct AlarmTimer : Timer {
     Process* process = nullptr;
     uint64_t interval_ns = 0;  // 0: once
-    bool armed = false;        // was started and has not fired for the last time
+    std::atomic<bool> armed{false};  // started, and the last callback has not ended
 };
 
 struct Process {
@@ -100,7 +100,16 @@ extern Mutex process_tree;
 inline Process& current_process() { return *current_thread()->process; }
 // Under process_tree; nullptr when there is none.
 Process* find_process(int32_t pid);
-Thread* find_thread(int32_t tid);
+// Calls visit for the thread under its process's lock, so no sleep; false when there is none.
+// Under process_tree.
+bool visit_thread(int32_t tid, void (*visit)(void* context, Thread&), void* context);
+// The same for a function object.
+template <typename Function>
+bool with_thread(int32_t tid, Function function) {
+    return visit_thread(
+        tid, [](void* context, Thread& thread) { (*static_cast<Function*>(context))(thread); },
+        &function);
+}
 // All processes, zombies included, by pid. Takes process_tree unless the caller holds it.
 void visit_processes(void (*visit)(void* context, Process&), void* context);
 // Is a process in this group or session? Under process_tree.
@@ -152,6 +161,8 @@ void signal_thread(Thread& thread, int signal);
 void post_signal(Process& process, int signal);
 // Under process_tree: to all of a group; false when there is none.
 bool post_group_signal(int32_t group, int signal);
+// Tells the other threads of the calling one's process of signals that it will not take.
+void retarget_signals(Process& process);
 // A fault of the running thread that its own instruction caused.
 void signal_fault(int signal, TrapFrame& frame, VirtAddr address);
 

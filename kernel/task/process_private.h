@@ -20,6 +20,9 @@ Result<void> link_thread(Process& process, Thread& thread);
 
 // ---- exit.cc ----
 
+// exit_group for a caller that has to clean up first: the thread ends on its way to user mode.
+void begin_exit_group(uint32_t wait_status);
+
 // The vfork parent of this process may go on. Takes process_tree.
 void release_vfork_parent(Process& process);
 // Ends all threads but the caller's, for exec. Returns when they are gone. EAGAIN when
@@ -35,8 +38,6 @@ Result<void> exec_kernel(const char* path, const char* const* arguments,
 
 // ---- signals.cc ----
 
-// Tells the other threads of signals that the calling one will not take.
-void retarget_signals(Process& process);
 // The interrupt check of sleeps (set_interrupt_check).
 bool task_sleep_interrupted();
 // Is the calling thread to die, whatever else it waits for?

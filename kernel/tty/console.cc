@@ -1,13 +1,13 @@
 // The console terminal: output to COM1 and the screen, input from COM1 and the keyboard.
 //
 // The way of a typed byte: an interrupt handler puts it into `typed` and wakes the thread
-// "tty"; the thread gives it to the terminal, whose line discipline works under a Mutex that
-// no interrupt handler could take. `typed` needs no lock: one producer, because all device
-// interrupts go to the boot CPU and do not nest, and one consumer, the thread.
+// "tty"; the thread gives it to the terminal, whose line discipline works under a Mutex
+// that no interrupt handler could take. `typed` needs no lock: one producer, because all
+// device interrupts go to the boot CPU and do not nest, and one consumer, the thread.
 //
-// When the line discipline has no room, the bytes stay in `typed` and the thread waits for a
-// reader or for more bytes (one of them may be the interrupt character). When `typed` is
-// full, what is typed is lost, as on any serial line without flow control.
+// When the line discipline has no room, the bytes stay in `typed` and the thread waits
+// for a reader or for more bytes (one of them may be the interrupt character). When
+// `typed` is full, what is typed is lost, as on any serial line without flow control.
 #include "kernel/tty/console.h"
 
 #include "kernel/base/command_line.h"

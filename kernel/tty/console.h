@@ -6,8 +6,8 @@
 
 Terminal& console();
 
-// Starts input: interrupts of COM1 and the keyboard, and the thread that takes their bytes.
-// After apic_init and once threads run.
+// Starts input: interrupts of COM1 and the keyboard, and the thread that takes their
+// bytes. After apic_init and once threads run.
 void console_start();
 
 // For log_set_console: "\n" as "\r\n", to the serial port and the screen, as far as the

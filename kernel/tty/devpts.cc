@@ -1,5 +1,5 @@
-// /dev/pts: a directory with a node for each PTY pair that has a master. Nothing is kept: a
-// lookup asks lab 5's pty.cc whether the pair exists and makes a node for it.
+// /dev/pts: a directory with a node for each PTY pair that has a master. Nothing is kept:
+// a lookup asks lab 5's pty.cc whether the pair exists and makes a node for it.
 #include "kernel/base/command_line.h"
 #include "kernel/base/format.h"
 #include "kernel/mm/slab.h"

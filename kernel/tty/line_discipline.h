@@ -20,13 +20,13 @@
 // What a line discipline needs of its terminal. Called with the terminal's lock held.
 class LineHost {
   public:
-    // Takes processed output for the device; returns how many bytes it took: all, or as many
-    // as fit when the device's buffer is full.
+    // Takes processed output for the device; returns how many bytes it took: all, or as
+    // many as fit when the device's buffer is full.
     virtual size_t output(const char* data, size_t size) = 0;
     // How many bytes output() would take now.
     virtual size_t output_room() = 0;
-    // Send `signal` to the foreground process group. The terminal does so once its lock is
-    // released; here it is only noted.
+    // Send `signal` to the foreground process group. The terminal does so once its lock
+    // is released; here it is only noted.
     virtual void signal(int signal) = 0;
     // Output that the device has not taken yet is to be thrown away (a signal character
     // without NOFLSH).
@@ -44,8 +44,8 @@ struct LineDiscipline {
     LabState<8192> lab;  // lab 5
 };
 
-// What a reader gets next: contiguous bytes in the buffer (possibly none), and whether the
-// read is over after them (end of a line; in raw mode: nothing more is there).
+// What a reader gets next: contiguous bytes in the buffer (possibly none), and whether
+// the read is over after them (end of a line; in raw mode: nothing more is there).
 struct LineChunk {
     std::span<const unsigned char> bytes;
     bool last;
@@ -67,27 +67,27 @@ void line_init(LineDiscipline& line, LineHost& host);
 void line_destroy(LineDiscipline& line);
 
 // Input from the device. Returns how many bytes were consumed; fewer than given only when
-// the buffer is full of input that somebody may still read: the device offers the rest again
-// after a read. A canonical line that fills the buffer without its end loses what follows
-// instead (POSIX 11.1.6), since no read could ever make room.
+// the buffer is full of input that somebody may still read: the device offers the rest
+// again after a read. A canonical line that fills the buffer without its end loses what
+// follows instead (POSIX 11.1.6), since no read could ever make room.
 size_t line_receive(LineDiscipline& line, std::span<const unsigned char> input);
 
-// Does a read(2) of `wanted` (> 0) bytes find what it needs? Canonical: a line, or an end of
-// file. Raw: as MIN and TIME say (POSIX 11.1.7).
+// Does a read(2) of `wanted` (> 0) bytes find what it needs? Canonical: a line, or an end
+// of file. Raw: as MIN and TIME say (POSIX 11.1.7).
 LineWait line_wait(const LineDiscipline& line, size_t wanted);
 // Bytes that reads would get now (FIONREAD).
 size_t line_available(const LineDiscipline& line);
 // The next bytes for a read that has room for `size`; nothing is consumed.
 LineChunk line_next(LineDiscipline& line, size_t size);
-// The reader has taken `size` bytes of the chunk. An end-of-file mark directly behind them
-// ended their line: it goes with them.
+// The reader has taken `size` bytes of the chunk. An end-of-file mark directly behind
+// them ended their line: it goes with them.
 void line_consume(LineDiscipline& line, size_t size);
 // Is an end of file the next thing to read? Takes it, so that it ends one read only.
 bool line_take_eof(LineDiscipline& line);
 
 // Output from a writer. Returns how many bytes were consumed: fewer than given when the
-// device is full or output is stopped (VSTOP); a newline that becomes CR LF goes whole or not
-// at all.
+// device is full or output is stopped (VSTOP); a newline that becomes CR LF goes whole or
+// not at all.
 size_t line_write(LineDiscipline& line, const char* data, size_t size);
 // The device has room again: sends echo that did not fit before.
 void line_output_ready(LineDiscipline& line);
@@ -95,8 +95,8 @@ bool line_stopped(const LineDiscipline& line);
 // tcflow(3) TCOOFF, TCOON.
 void line_set_stopped(LineDiscipline& line, bool stopped);
 
-// tcsetattr(3). Input that is buffered stays readable when ICANON changes; a mark of end of
-// file among it does not become one in the new mode.
+// tcsetattr(3). Input that is buffered stays readable when ICANON changes; a mark of end
+// of file among it does not become one in the new mode.
 void line_set_termios(LineDiscipline& line, const abi::Termios& termios);
 // tcflush(3) TCIFLUSH: drops everything received and not read.
 void line_flush_input(LineDiscipline& line);

@@ -1,6 +1,6 @@
-// /dev/ttyS1..ttyS3: COM2 to COM4 as plain byte channels, on which `make run` and the graders
-// receive what programs print. No terminal: nothing is translated or echoed, and TCGETS
-// gives ENOTTY, so that C libraries buffer fully.
+// /dev/ttyS1..ttyS3: COM2 to COM4 as plain byte channels, on which `make run` and the
+// graders receive what programs print. No terminal: nothing is translated or echoed, and
+// TCGETS gives ENOTTY, so that C libraries buffer fully.
 //
 // A port's Mutex makes each write one piece on the line, however many processes write. No
 // spin lock is held while user memory is copied: bytes go through a buffer on the stack.

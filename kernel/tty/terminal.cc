@@ -94,8 +94,8 @@ Result<size_t> Terminal::read(IoBuffer& buffer, bool nonblocking) {
     }
 }
 
-// Moves what is there, at most to the end of a line. The bytes are consumed only once they
-// have reached the reader.
+// Moves what is there, at most to the end of a line. The bytes are consumed only once
+// they have reached the reader.
 Result<size_t> Terminal::transfer(IoBuffer& buffer) {
     if (line_take_eof(line_)) return 0;
     size_t total = 0;

@@ -1,17 +1,18 @@
 // Terminal: a line discipline with readers, writers, a device and a session (POSIX XBD
-// chapter 11). The console is one; each PTY pair has one, whose device is the master side.
+// chapter 11). The console is one; each PTY pair has one, whose device is the master
+// side.
 //
-// Locks: `mutex_` (rank Terminal) guards the line discipline and what else is private. It is
-// held while user memory is copied, never while waiting for input or room: waiting goes by
-// event counts, read before the state is looked at and compared before sleeping. Signals that
-// the line discipline asks for are noted under the mutex and sent after it is released: they
-// need process_tree, which ranks before it.
+// Locks: `mutex_` (rank Terminal) guards the line discipline and what else is private. It
+// is held while user memory is copied, never while waiting for input or room: waiting
+// goes by event counts, read before the state is looked at and compared before sleeping.
+// Signals that the line discipline asks for are noted under the mutex and sent after it
+// is released: they need process_tree, which ranks before it.
 //
 // Interrupt handlers cannot take the mutex: devices with interrupts queue their bytes and
 // call receive() from a thread (kernel/tty/console.cc).
 //
-// Terminals are never freed, so a Process::terminal pointer stays valid; whether it is still
-// the controlling terminal of that process says controls().
+// Terminals are never freed, so a Process::terminal pointer stays valid; whether it is
+// still the controlling terminal of that process says controls().
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -44,8 +45,9 @@ class Terminal : private LineHost {
     Terminal(TerminalDevice& device, uint64_t number);
 
     // ---- for Files ----
-    // A File on `node` (one reference more) with open(2)'s flags. A session leader without
-    // controlling terminal gets this one unless O_NOCTTY. EIO when hung up, ENOMEM.
+    // A File on `node` (one reference more) with open(2)'s flags. A session leader
+    // without controlling terminal gets this one unless O_NOCTTY. EIO when hung up,
+    // ENOMEM.
     Result<File*> open(Inode& node, uint32_t flags);
     Result<size_t> read(IoBuffer& buffer, bool nonblocking);
     Result<size_t> write(IoBuffer& buffer, bool nonblocking);
@@ -65,12 +67,13 @@ class Terminal : private LineHost {
     void reset();
     void set_window_size(const abi::WindowSize& size);
     abi::WindowSize window_size();
-    // Counts reads and other changes that may have made room for input, and wakes room_wait.
+    // Counts reads and other changes that may have made room for input, and wakes
+    // room_wait.
     uint32_t room_events() const { return room_events_.load(std::memory_order_acquire); }
     WaitQueue room_wait;
 
-    // Is this the controlling terminal of `process`? (Its own thread asks, or process_tree
-    // is held.)
+    // Is this the controlling terminal of `process`? (Its own thread asks, or
+    // process_tree is held.)
     bool controls(const Process& process) const;
     uint64_t number() const { return number_; }
     int32_t session() const { return session_.load(std::memory_order_relaxed); }
@@ -91,8 +94,8 @@ class Terminal : private LineHost {
     void send_noted_signals();
 
     // ---- kernel/tty/terminal_ioctl.cc ----
-    // Job control: may the caller read, write or (`change`) set up this terminal now? Sends
-    // SIGTTIN or SIGTTOU to its group otherwise; kERESTARTSYS, EIO.
+    // Job control: may the caller read, write or (`change`) set up this terminal now?
+    // Sends SIGTTIN or SIGTTOU to its group otherwise; kERESTARTSYS, EIO.
     enum class Use : uint8_t { Read, Write, Change };
     Result<void> check_foreground(Use use);
     Result<void> set_termios(VirtAddr argument, uint32_t request);

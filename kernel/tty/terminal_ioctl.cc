@@ -1,5 +1,6 @@
-// The terminal's control side: ioctl(2), termios, job control, sessions (Linux ioctl_tty(2),
-// POSIX XBD 11.1.3 "The Controlling Terminal", 11.1.4 "Terminal Access Control").
+// The terminal's control side: ioctl(2), termios, job control, sessions (Linux
+// ioctl_tty(2), POSIX XBD 11.1.3 "The Controlling Terminal", 11.1.4 "Terminal Access
+// Control").
 //
 // Lock order: process_tree, then the terminal's mutex. `session_` and `foreground_` are
 // written under process_tree and read without it where a stale answer does no harm.

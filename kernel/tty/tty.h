@@ -22,8 +22,8 @@ inline constexpr uint64_t kDevicePtmx = device_number(5, 2);
 inline constexpr uint32_t kSerialMajor = 4, kSerialFirstMinor = 64;
 inline constexpr uint32_t kPtsMajor = 136;
 
-// Adds the nodes to devfs and starts the console's input. After devfs_create, apic_init and
-// the scheduler's start.
+// Adds the nodes to devfs and starts the console's input. After devfs_create, apic_init
+// and the scheduler's start.
 void tty_init();
 
 // Opens /dev/ttyS<port>, 1..3 (kernel/tty/serial_file.cc).

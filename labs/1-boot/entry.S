@@ -136,6 +136,7 @@ start_pvh:
 
     .section .bss.boot, "aw", @nobits
     .balign 4096
+    .skip 4096 // the stack's guard: kernel_space_init unmaps the page below the stack
 boot_stack:
     .skip 16384 // kBootStackSize (kernel/arch/image.h)
     .globl boot_stack_top

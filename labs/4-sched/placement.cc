@@ -10,7 +10,7 @@
 Cpu& place_thread(const Thread& thread) {
     CpuMask affinity = thread.affinity.load();
     uint32_t last = thread.cpu.load();
-    if (((affinity >> last) & 1) != 0) return cpus[last];
+    if (((affinity >> last) & 1) != 0 && cpus[last].online.load()) return cpus[last];
     for (uint32_t i = 0; i < cpu_count; ++i) {
         if (((affinity >> i) & 1) != 0 && cpus[i].online.load()) return cpus[i];
     }

@@ -9,7 +9,10 @@ void wait_prepare(WaitQueue& queue, WaitEntry& entry, WaitMode mode) {
     Thread& thread = *current_thread();
     SpinGuard guard(queue.lock);
     entry.thread = &thread;
-    if (!entry.queued.load()) queue.entries.push_back(&entry);
+    if (!entry.queued.load()) {
+        queue.entries.push_back(&entry);
+        queue.count_entries(+1);
+    }
     entry.queued.store(true);
     thread.state.store(mode == WaitMode::Interruptible ? ThreadState::Interruptible
                                                        : ThreadState::Uninterruptible);
@@ -18,7 +21,10 @@ void wait_prepare(WaitQueue& queue, WaitEntry& entry, WaitMode mode) {
 void wait_finish(WaitQueue& queue, WaitEntry& entry) {
     SpinGuard guard(queue.lock);
     current_thread()->state.store(ThreadState::Running);
-    if (entry.queued.load()) queue.entries.remove(&entry);
+    if (entry.queued.load()) {
+        queue.entries.remove(&entry);
+        queue.count_entries(-1);
+    }
     entry.queued.store(false);
 }
 

@@ -1,13 +1,15 @@
 // The line discipline (POSIX XBD chapter 11; contracts in kernel/tty/line_discipline.h).
 //
-// This is the starter: raw mode only, whatever the termios say. Input is a ring, a byte at a
-// time with `%`; there is no echo, no line editing, no end of file, no signal character and
-// no flow control. Output knows one rule, ONLCR, byte by byte. Shells that edit lines
-// themselves (busybox ash, mello-sh) are usable with it; `cat` and `read` are not.
+// This is the starter: raw mode only, whatever the termios say. Input is a ring, a byte
+// at a time with `%`; there is no echo, no line editing, no end of file, no signal
+// character and no flow control. Output knows one rule, ONLCR, byte by byte. Shells that
+// edit lines themselves (busybox ash, mello-sh) are usable with it; `cat` and `read` are
+// not.
 //
-// Your part, in this order (handouts/5-pty.md): canonical lines with VERASE, VKILL and VEOF;
-// echo; signal characters; MIN and TIME; the remaining characters and flags; then speed.
-// State below is yours: change it as you like, it must only fit into LineDiscipline::lab.
+// Your part, in this order (handouts/5-pty.md): canonical lines with VERASE, VKILL and
+// VEOF; echo; signal characters; MIN and TIME; the remaining characters and flags; then
+// speed. State below is yours: change it as you like, it must only fit into
+// LineDiscipline::lab.
 #include "kernel/tty/line_discipline.h"
 
 namespace {

@@ -1,7 +1,8 @@
-// /proc/stat and /proc/<pid>/stat (contracts in kernel/prof/proc_stat.h, formats in proc(5)).
+// /proc/stat and /proc/<pid>/stat (contracts in kernel/prof/proc_stat.h, formats in
+// proc(5)).
 //
-// This is the starter: who and what, but every counter and every time reads zero. So ps lists
-// processes with no CPU time, and top divides nothing by nothing.
+// This is the starter: who and what, but every counter and every time reads zero. So ps
+// lists processes with no CPU time, and top divides nothing by nothing.
 //
 // Your part: fill in what the snapshots hold. Times are in ticks of 1/100 s; make sums in
 // nanoseconds and round once.

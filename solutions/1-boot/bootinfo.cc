@@ -196,7 +196,9 @@ struct Intervals {
     }
 };
 
-uint64_t round_up_clamped(uint64_t x) { return x > kHighest ? kHighest : round_up(x, kPageSize); }
+uint64_t round_up_clamped(uint64_t x) {
+    return x > kHighest ? kHighest : round_up(x, kPageSize);
+}
 
 void sort(uint64_t* values, size_t count) {
     for (size_t i = 1; i < count; i++) {

@@ -264,6 +264,7 @@ boot_pdpt_kernel:
     .skip 4096
 boot_pd:
     .skip 4 * 4096
+    .skip 4096 // the stack's guard: kernel_space_init unmaps the page below the stack
 boot_stack:
     .skip 16384 // kBootStackSize (kernel/arch/image.h)
     .globl boot_stack_top

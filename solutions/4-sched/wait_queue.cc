@@ -19,6 +19,7 @@ namespace {
 
 void take_out(WaitQueue& queue, WaitEntry& entry) REQUIRES(queue.lock) {
     queue.entries.remove(&entry);
+    queue.count_entries(-1);
     // Last: the entry's thread may leave the frame that it lives in as soon as it sees this.
     entry.queued.store(false, std::memory_order_release);
 }
@@ -52,16 +53,15 @@ void wait_prepare(WaitQueue& queue, WaitEntry& entry, WaitMode mode) {
     Thread& thread = *current_thread();
     ThreadState state = mode == WaitMode::Interruptible ? ThreadState::Interruptible
                                                         : ThreadState::Uninterruptible;
-    if (entry.queued.load(std::memory_order_acquire)) {
-        // A waker that takes us out now finds one of two states: the new one, which it
-        // ends; or Running, and then our look at the condition comes after its change.
-        thread.state.exchange(state, std::memory_order_seq_cst);
-        return;
-    }
-    entry.thread = &thread;
+    // With the lock also when the entry is still in the queue: a waker that has just woken us
+    // is about to take it out, and we would sleep in no queue.
     SpinGuard guard(queue.lock);
-    queue.entries.push_back(&entry);
-    entry.queued.store(true, std::memory_order_relaxed);
+    if (!entry.queued.load(std::memory_order_relaxed)) {
+        entry.thread = &thread;
+        queue.entries.push_back(&entry);
+        queue.count_entries(+1);
+        entry.queued.store(true, std::memory_order_relaxed);
+    }
     // Under the lock: who finds the entry finds this too. An exchange is a full fence.
     thread.state.exchange(state, std::memory_order_seq_cst);
 }

@@ -7,18 +7,18 @@
 //         | lines, to be read | the line edited |
 //
 // Canonical mode edits between committed and head: erase never crosses `committed`, and a
-// line becomes readable by moving it. Raw mode keeps committed == head. Where lines end is a
-// bit a byte beside the buffer: an end-of-file character can then be told from a newline, and
-// a reader with a small buffer finds the rest of its line at the next read.
+// line becomes readable by moving it. Raw mode keeps committed == head. Where lines end
+// is a bit a byte beside the buffer: an end-of-file character can then be told from a
+// newline, and a reader with a small buffer finds the rest of its line at the next read.
 //
-// Most input is plain text, and most output too. `special` says for every byte value whether
-// it needs a decision under the present termios; runs of plain bytes are copied and echoed
-// as a whole. That is what makes long writes cheap: deciding byte by byte costs fifteen
-// instructions a byte, a run costs under three.
+// Most input is plain text, and most output too. `special` says for every byte value
+// whether it needs a decision under the present termios; runs of plain bytes are copied
+// and echoed as a whole. That is what makes long writes cheap: deciding byte by byte
+// costs fifteen instructions a byte, a run costs under three.
 //
-// Echo that the device does not take waits in `echo` and goes out before any later output,
-// so that neither order nor bytes are lost to a full device. When even that is full, echo is
-// dropped: input must not wait for somebody to read the output.
+// Echo that the device does not take waits in `echo` and goes out before any later
+// output, so that neither order nor bytes are lost to a full device. When even that is
+// full, echo is dropped: input must not wait for somebody to read the output.
 #include "kernel/tty/line_discipline.h"
 
 #include <algorithm>
@@ -399,9 +399,9 @@ size_t receive_plain(LineDiscipline& line, std::span<const unsigned char> run) {
     return size;
 }
 
-// The buffer is full and nobody reads: a signal character must get through all the same. It
-// flushes what was typed before it, so the bytes before it may go. Returns how many bytes of
-// `rest` were consumed, or 0.
+// The buffer is full and nobody reads: a signal character must get through all the same.
+// It flushes what was typed before it, so the bytes before it may go. Returns how many
+// bytes of `rest` were consumed, or 0.
 size_t receive_signal_behind(LineDiscipline& line, std::span<const unsigned char> rest) {
     if (has(line.termios.lflag, NOFLSH)) return 0;
     for (size_t i = 0; i < rest.size(); ++i) {
@@ -415,8 +415,9 @@ size_t receive_signal_behind(LineDiscipline& line, std::span<const unsigned char
 
 // ---- Output ----
 
-// Length of the run at the start of `data` that needs no processing, and how many columns it
-// moves the cursor. Eight bytes at a time: a byte below 0x20 borrows from its own high bit.
+// Length of the run at the start of `data` that needs no processing, and how many columns
+// it moves the cursor. Eight bytes at a time: a byte below 0x20 borrows from its own high
+// bit.
 size_t plain_output(const char* data, size_t size, bool utf8, uint32_t& columns) {
     constexpr uint64_t kOnes = 0x0101010101010101, kHighs = kOnes * 0x80;
     size_t n = 0;

@@ -4,15 +4,16 @@
 //   slave write, echo --> Terminal --> PtyPair::write --> ring --> master read
 //   slave read <-- Terminal's input <-- Terminal::receive <------- master write
 //
-// The ring has one producer at a time, whoever holds the terminal's Mutex: writers and echo
-// come through it alike. It has one consumer at a time, the holder of read_mutex_. So neither
-// side waits for the other to copy.
+// The ring has one producer at a time, whoever holds the terminal's Mutex: writers and
+// echo come through it alike. It has one consumer at a time, the holder of read_mutex_.
+// So neither side waits for the other to copy.
 //
 // A flush (a signal character, tcflush) comes from the producer, which must not move the
 // consumer's position: it notes how far the ring is stale, and the next read skips that.
 //
-// Pairs are made once and kept for reuse, so that Terminal pointers stay valid. `sides` says
-// who still uses one: the master, and open files of the slave. Free is who has neither.
+// Pairs are made once and kept for reuse, so that Terminal pointers stay valid. `sides`
+// says who still uses one: the master, and open files of the slave. Free is who has
+// neither.
 #include "kernel/tty/pty.h"
 
 #include <algorithm>
@@ -52,8 +53,8 @@ class PtyPair final : public TerminalDevice {
     // ---- TerminalDevice: the terminal's mutex is held ----
     size_t write(const char* data, size_t size) override {
         size_t written = ring_write(ring_, data, size);
-        // wake_all looks again behind a fence; a reader that found the ring empty is in the
-        // queue by then or sees what was written.
+        // wake_all looks again behind a fence; a reader that found the ring empty is in
+        // the queue by then or sees what was written.
         if (written > 0) wake_all(readers);
         return written;
     }
@@ -79,7 +80,8 @@ class PtyPair final : public TerminalDevice {
     Result<size_t> read(IoBuffer& buffer, bool nonblocking) {
         if (buffer.remaining() == 0) return 0;
         for (;;) {
-            // In this order: what the slave wrote before its close is read before the EIO.
+            // In this order: what the slave wrote before its close is read before the
+            // EIO.
             bool ended = slave_closed;
             size_t moved = 0;
             {

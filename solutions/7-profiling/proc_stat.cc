@@ -1,7 +1,9 @@
-// /proc/stat and /proc/<pid>/stat (contracts in kernel/prof/proc_stat.h, formats in proc(5)).
+// /proc/stat and /proc/<pid>/stat (contracts in kernel/prof/proc_stat.h, formats in
+// proc(5)).
 //
-// Sums over CPUs are made in nanoseconds and rounded once: rounding each CPU first would lose
-// up to a tick for each, and then the first line would not be the sum that readers subtract.
+// Sums over CPUs are made in nanoseconds and rounded once: rounding each CPU first would
+// lose up to a tick for each, and then the first line would not be the sum that readers
+// subtract.
 #include "kernel/prof/proc_stat.h"
 
 namespace {
@@ -9,8 +11,8 @@ namespace {
 uint64_t ticks(uint64_t ns) { return ns / kNanosecondsPerTick; }
 
 void format_cpu(TextSink& out, const CpuUsage& usage) {
-    // user nice system idle iowait irq softirq steal guest guest_nice: interrupts count as
-    // system time, and nobody waits for disks.
+    // user nice system idle iowait irq softirq steal guest guest_nice: interrupts count
+    // as system time, and nobody waits for disks.
     format(out, " %lu 0 %lu %lu 0 0 0 0 0 0\n", ticks(usage.user_ns),
            ticks(usage.system_ns), ticks(usage.idle_ns));
 }
@@ -54,7 +56,7 @@ void format_process_stat(TextSink& out, const ProcessSnapshot& p) {
            p.instruction);
     // 31..37: signal blocked sigignore sigcatch wchan nswap cnswap
     format(out, " 0 0 0 0 0 0 0");
-    // 38..52: exit_signal processor rt_priority policy delayacct guest cguest, then data and
-    // argument addresses and the exit code, which only the owner would see.
+    // 38..52: exit_signal processor rt_priority policy delayacct guest cguest, then data
+    // and argument addresses and the exit code, which only the owner would see.
     format(out, " %d %d 0 0 0 0 0 0 0 0 0 0 0 0 0\n", p.exit_signal, p.last_cpu);
 }

@@ -32,6 +32,7 @@ struct Scale {
             scale.shift--;
             scale.mult = mul_div(to, 1ull << scale.shift, from);
         } while (scale.mult >> 63 && scale.shift > 0);
+        scale.mult++;  // up, not down: a whole second then stays a whole second
         return scale;
     }
     uint64_t apply(uint64_t value) const {

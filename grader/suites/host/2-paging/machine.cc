@@ -29,7 +29,7 @@ void SpinLock::lock_contended() {
     }
 }
 void Mutex::lock_contended() { ADD_FAILURE() << "a mutex is taken twice"; }
-void Mutex::wake_waiter() {}
+void Mutex::unlock_contended() {}
 
 static void note_flush(TlbBatch& batch) {
     if (!batch.empty()) ++host::shootdowns;
@@ -66,8 +66,6 @@ void become_cpu(uint32_t id) {
     host_cpu = &cpus[id];
 }
 
-PageMap& kernel_map() { return the_kernel_map; }
-
 static void start_machine() {
     static bool started = false;
     if (started) return;
@@ -102,6 +100,10 @@ uint64_t MachineTest::free_frames() { return frames_free(); }
 void MachineTest::SetUp() {
     become_cpu(0);
     start_machine();
+    for (uint32_t id = 4; id-- > 0;) {  // CPU 0 last: it runs the test
+        become_cpu(id);
+        frames_drain_cache();
+    }
     forget_flushes();
     free_before_ = free_frames();
 }

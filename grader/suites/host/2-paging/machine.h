@@ -11,6 +11,7 @@
 #include <map>
 #include <vector>
 
+#include "kernel/abi/mman.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/mm/address_space.h"
 #include "kernel/mm/frame.h"
@@ -26,8 +27,6 @@ inline constexpr PhysAddr kDevice = 1ull << 32;
 
 // Makes the calling thread CPU `id`.
 void become_cpu(uint32_t id);
-// The kernel's map of this machine (an empty one).
-PageMap& kernel_map();
 
 // What the last shootdowns flushed.
 extern std::vector<VirtAddr> flushed_pages;

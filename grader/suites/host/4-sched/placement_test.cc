@@ -1,23 +1,38 @@
-// Lab 4, placement.cc on the host. See fake_machine.h for how to build it by hand.
+// Lab 4, placement.cc on the host. See machine.h for how to build it by hand.
 #include <gtest/gtest.h>
 
-#include "grader/suites/host/4-sched/fake_machine.h"
-#include "kernel/sched/run_queue.h"
+#include <deque>
 
-static uint32_t queue_lengths[kMaxCpus];
-uint32_t run_queue_length(const Cpu& cpu) { return queue_lengths[cpu.id]; }
+#include "grader/suites/host/4-sched/machine.h"
+#include "kernel/sched/run_queue.h"
 
 namespace {
 
 class Placement : public testing::Test {
   protected:
-    // `waiting` in the queue of a CPU that runs something.
-    void busy(uint32_t cpu, uint32_t waiting) {
-        cpus[cpu].idling = false;
-        queue_lengths[cpu] = waiting;
+    Placement() {
+        x86::cli();
+        for (Cpu& cpu : cpus) run_queue_init_cpu(cpu);
     }
-    void TearDown() override {
-        for (uint32_t& length : queue_lengths) length = 0;
+    ~Placement() override {
+        for (Thread& thread : waiting_) {
+            run_queue_remove(thread);
+            run_queue_destroy_thread(thread);
+        }
+    }
+    // Threads that wait for this CPU and no other.
+    void queue(uint32_t cpu, uint32_t count) {
+        for (uint32_t i = 0; i < count; ++i) {
+            Thread& thread = waiting_.emplace_back();
+            thread.affinity = 1u << cpu;
+            run_queue_init_thread(thread);
+            run_queue_add(cpus[cpu], thread, AddReason::New);
+        }
+    }
+    // The CPU runs something, and `count` threads wait.
+    void busy(uint32_t cpu, uint32_t count) {
+        cpus[cpu].idling = false;
+        queue(cpu, count);
     }
     uint32_t placed(uint32_t last_cpu, CpuMask affinity = ~0u) {
         Thread thread;
@@ -27,6 +42,7 @@ class Placement : public testing::Test {
     }
 
     FakeMachine machine_{4};
+    std::deque<Thread> waiting_;
 };
 
 TEST_F(Placement, PrefersTheLastCpuWhenItIsIdle) {
@@ -54,7 +70,7 @@ TEST_F(Placement, StaysOnTheLastCpuWhenAllAreAlike) {
 
 TEST_F(Placement, AnIdleCpuWithWorkOnItsWayIsNotIdle) {
     for (uint32_t i : {0, 1, 3}) busy(i, 0);
-    queue_lengths[2] = 2;
+    queue(2, 2);
     EXPECT_NE(placed(2), 2u) << "two threads are queued there already";
 }
 
@@ -73,7 +89,7 @@ TEST_F(Placement, NeverChoosesACpuThatIsNotOnline) {
 }
 
 TEST_F(Placement, OneCpuNeedsNoChoice) {
-    FakeMachine one(1);
+    cpu_count = 1;
     busy(0, 7);
     EXPECT_EQ(placed(0), 0u);
 }

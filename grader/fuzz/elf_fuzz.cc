@@ -1,0 +1,46 @@
+// parse_elf on arbitrary first pages: what it accepts must be mappable as it stands.
+#include <cstdlib>
+#include <cstring>
+
+#include "kernel/arch/paging.h"
+#include "kernel/task/elf.h"
+
+namespace {
+
+void must(bool held) {
+    if (!held) abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    // The first bytes choose the size of the file behind the page.
+    uint32_t extra = 0;
+    if (size < sizeof extra) return 0;
+    memcpy(&extra, data, sizeof extra);
+    std::span<const uint8_t> head(data + sizeof extra, size - sizeof extra);
+    if (head.size() > kPageSize) head = head.first(kPageSize);
+    uint64_t file_size = head.size() + extra;
+    Result<ElfImage> parsed = parse_elf(head, file_size);
+    if (!parsed.ok()) return 0;
+    const ElfImage& image = parsed.value();
+    must(image.segment_count > 0 && image.segment_count <= kMaxElfSegments);
+    must(image.low < image.high && image.high <= kUserTop);
+    must(image.entry >= image.low && image.entry < image.high);
+    uint64_t last = 0;
+    for (uint32_t i = 0; i < image.segment_count; i++) {
+        const ElfSegment& segment = image.segments[i];
+        must(segment.address >= last);
+        must(segment.memory_size > 0 && segment.memory_size >= segment.file_size);
+        last = segment.address + segment.memory_size;
+        must(last > segment.address && last <= kUserTop);
+        must(segment.file_offset <= file_size && segment.file_size <= file_size - segment.file_offset);
+        must(segment.file_offset % kPageSize == segment.address % kPageSize);
+        must(segment.address >= image.low && last <= image.high);
+    }
+    if (image.interpreter_size > 0) {
+        must(image.interpreter_offset <= file_size &&
+             image.interpreter_size <= file_size - image.interpreter_offset);
+    }
+    return 0;
+}

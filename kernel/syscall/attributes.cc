@@ -1,0 +1,142 @@
+// System calls that change metadata: chmod, chown, utimes and relatives, truncate(2).
+#include <iterator>
+
+#include "kernel/mm/user_access.h"
+#include "kernel/syscall/calls_fs.h"
+#include "kernel/syscall/path_argument.h"
+
+namespace {
+
+bool owns(const Inode& inode) {
+    uint32_t uid = current_process().euid;
+    return uid == 0 || uid == inode.attributes.uid;
+}
+
+Result<void> change_mode(Inode& inode, uint32_t mode) {
+    if (!owns(inode)) return Error(EPERM);
+    MutexGuard guard(inode.mutex);
+    inode.attributes.mode = inode.type() | (mode & 07777);
+    inode.attributes.changed = vfs_now();
+    return {};
+}
+
+constexpr uint32_t kUnchanged = ~0u;
+
+Result<void> change_owner(Inode& inode, uint32_t uid, uint32_t gid) {
+    Process& process = current_process();
+    if (process.euid != 0) {
+        // An owner may give a file to a group of his own; the rest is root's (chown(2)).
+        bool own_group = gid == kUnchanged || gid == process.egid;
+        if ((uid != kUnchanged && uid != inode.attributes.uid) || !owns(inode) || !own_group)
+            return Error(EPERM);
+    }
+    MutexGuard guard(inode.mutex);
+    Attributes& attributes = inode.attributes;
+    if (uid != kUnchanged) attributes.uid = uid;
+    if (gid != kUnchanged) attributes.gid = gid;
+    if (!inode.is_directory() && (attributes.mode & 0111) != 0)
+        attributes.mode &= ~static_cast<uint32_t>(S_ISUID | S_ISGID);
+    attributes.changed = vfs_now();
+    return {};
+}
+
+// ---- Times ----
+
+constexpr int64_t kTimeNow = 0x3fffffff, kTimeOmit = 0x3ffffffe;  // UTIME_NOW, UTIME_OMIT
+
+struct NewTimes {
+    TimeSpec accessed, modified;
+};
+constexpr NewTimes kBothNow = {{0, kTimeNow}, {0, kTimeNow}};
+
+bool is_valid(TimeSpec time) {
+    return time.nanoseconds == kTimeNow || time.nanoseconds == kTimeOmit ||
+           (time.nanoseconds >= 0 && time.nanoseconds < 1'000'000'000);
+}
+
+Result<void> change_times(Inode& inode, const NewTimes& times) {
+    if (!is_valid(times.accessed) || !is_valid(times.modified)) return Error(EINVAL);
+    bool both_now = times.accessed.nanoseconds == kTimeNow &&
+                    times.modified.nanoseconds == kTimeNow;
+    Process& process = current_process();
+    if (!owns(inode)) {
+        // Who may write a file may say that he did so now.
+        if (!both_now) return Error(EPERM);
+        TRY(vfs_check_access(inode, process.euid, process.egid, W_OK));
+    }
+    TimeSpec now = vfs_now();
+    auto set = [&](TimeSpec& time, TimeSpec wanted) {
+        if (wanted.nanoseconds == kTimeOmit) return;
+        time = wanted.nanoseconds == kTimeNow ? now : wanted;
+    };
+    MutexGuard guard(inode.mutex);
+    set(inode.attributes.accessed, times.accessed);
+    set(inode.attributes.modified, times.modified);
+    inode.attributes.changed = now;
+    return {};
+}
+
+// utimes(2), futimesat(2): microseconds.
+Result<NewTimes> read_timevals(VirtAddr address) {
+    if (address == 0) return kBothNow;
+    int64_t values[4];
+    TRY(copy_from_user(values, address, sizeof values));
+    for (int64_t microseconds : {values[1], values[3]})
+        if (microseconds < 0 || microseconds >= 1'000'000) return Error(EINVAL);
+    return NewTimes{{values[0], values[1] * 1000}, {values[2], values[3] * 1000}};
+}
+
+}  // namespace
+
+Result<void> sys_fchmodat(int dirfd, VirtAddr path, uint32_t mode) {
+    return change_mode(*TRY(inode_at(dirfd, path, 0)), mode);
+}
+Result<void> sys_chmod(VirtAddr path, uint32_t mode) { return sys_fchmodat(AT_FDCWD, path, mode); }
+Result<void> sys_fchmod(int fd, uint32_t mode) { return change_mode(*TRY(inode_of(fd)), mode); }
+
+Result<void> sys_fchownat(int dirfd, VirtAddr path, uint32_t uid, uint32_t gid, int flags) {
+    if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0) return Error(EINVAL);
+    return change_owner(*TRY(inode_at(dirfd, path, flags)), uid, gid);
+}
+Result<void> sys_chown(VirtAddr path, uint32_t uid, uint32_t gid) {
+    return sys_fchownat(AT_FDCWD, path, uid, gid, 0);
+}
+Result<void> sys_lchown(VirtAddr path, uint32_t uid, uint32_t gid) {
+    return sys_fchownat(AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW);
+}
+Result<void> sys_fchown(int fd, uint32_t uid, uint32_t gid) {
+    return change_owner(*TRY(inode_of(fd)), uid, gid);
+}
+
+Result<void> sys_utimensat(int dirfd, VirtAddr path, VirtAddr times, int flags) {
+    if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0) return Error(EINVAL);
+    NewTimes wanted = kBothNow;
+    if (times != 0) wanted = TRY(UserIn<NewTimes>(times).read());
+    // futimens(3): without a path the descriptor itself.
+    InodeRef inode = path == 0 ? TRY(inode_of(dirfd)) : TRY(inode_at(dirfd, path, flags));
+    return change_times(*inode, wanted);
+}
+
+Result<void> sys_futimesat(int dirfd, VirtAddr path, VirtAddr times) {
+    NewTimes wanted = TRY(read_timevals(times));
+    return change_times(*TRY(inode_at(dirfd, path, 0)), wanted);
+}
+Result<void> sys_utimes(VirtAddr path, VirtAddr times) {
+    return sys_futimesat(AT_FDCWD, path, times);
+}
+Result<void> sys_utime(VirtAddr path, VirtAddr times) {
+    NewTimes wanted = kBothNow;
+    if (times != 0) {
+        wanted = {{TRY(UserIn<int64_t>(times).read(0)), 0}, {TRY(UserIn<int64_t>(times).read(1)), 0}};
+    }
+    return change_times(*TRY(inode_at(AT_FDCWD, path, 0)), wanted);
+}
+
+Result<void> sys_truncate(VirtAddr path, int64_t size) {
+    if (size < 0) return Error(EINVAL);
+    InodeRef inode = TRY(inode_at(AT_FDCWD, path, 0));
+    if (inode->is_directory()) return Error(EISDIR);
+    Process& process = current_process();
+    TRY(vfs_check_access(*inode, process.euid, process.egid, W_OK));
+    return inode->truncate(static_cast<uint64_t>(size));
+}

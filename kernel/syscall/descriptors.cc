@@ -1,0 +1,269 @@
+// System calls on descriptors: close, dup, fcntl, ioctl, pipe, and what is done to an open
+// file as a whole.
+#include <algorithm>
+
+#include "kernel/fs/file_lock.h"
+#include "kernel/fs/pipe.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/mm/user_access.h"
+#include "kernel/syscall/calls_fs.h"
+#include "kernel/task/process.h"
+
+namespace {
+
+constexpr uint32_t kSettableFlags = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
+constexpr uint32_t kCloseRangeCloexec = 4;  // linux/close_range.h
+// asm-generic/ioctls.h
+constexpr uint32_t kFionread = 0x541b, kFionbio = 0x5421, kFionclex = 0x5450, kFioclex = 0x5451,
+                   kFioasync = 0x5452;
+
+FdTable& files() { return *current_process().files; }
+
+// A further descriptor of `file`.
+Result<int> duplicate(FileRef file, bool close_on_exec, int lowest) {
+    int fd = TRY(files().add(file.get(), close_on_exec, lowest));
+    (void)file.release();  // the table's now
+    return fd;
+}
+
+}  // namespace
+
+Result<void> sys_close(int fd) { return files().close(fd); }
+
+Result<void> sys_close_range(uint32_t first, uint32_t last, uint32_t flags) {
+    if (first > last || (flags & ~kCloseRangeCloexec) != 0) return Error(EINVAL);
+    uint32_t end = std::min<uint32_t>(last, FdTable::kMaxDescriptors - 1);
+    for (uint32_t fd = first; fd <= end; fd++) {
+        // Descriptors that are not open are skipped.
+        if (flags & kCloseRangeCloexec) {
+            (void)files().set_close_on_exec(static_cast<int>(fd), true);
+        } else {
+            (void)files().close(static_cast<int>(fd));
+        }
+    }
+    return {};
+}
+
+Result<int> sys_dup(int fd) { return duplicate(TRY(files().get(fd)), false, 0); }
+
+Result<int> sys_dup2(int old_fd, int new_fd) {
+    if (old_fd != new_fd) return sys_dup3(old_fd, new_fd, 0);
+    TRY(files().get(old_fd));
+    return new_fd;
+}
+
+Result<int> sys_dup3(int old_fd, int new_fd, uint32_t flags) {
+    if (old_fd == new_fd || (flags & ~O_CLOEXEC) != 0) return Error(EINVAL);
+    if (new_fd < 0 || new_fd >= files().limit) return Error(EBADF);
+    FileRef file = TRY(files().get(old_fd));
+    int fd = TRY(files().replace(new_fd, file.get(), (flags & O_CLOEXEC) != 0));
+    (void)file.release();
+    return fd;
+}
+
+// ---- fcntl ----
+
+namespace {
+
+struct UserLock {  // struct flock
+    int16_t type, whence;
+    int32_t padding;
+    int64_t start, length;
+    int32_t pid, padding2;
+};
+
+Result<LockRange> lock_range(File& file, const UserLock& lock) {
+    int64_t base = 0;
+    if (lock.whence == SEEK_CUR) {
+        base = static_cast<int64_t>(file.offset);
+    } else if (lock.whence == SEEK_END) {
+        base = static_cast<int64_t>(file.size());
+    } else if (lock.whence != SEEK_SET) {
+        return Error(EINVAL);
+    }
+    int64_t start, end;
+    if (__builtin_add_overflow(base, lock.start, &start)) return Error(EOVERFLOW);
+    if (__builtin_add_overflow(start, lock.length, &end)) return Error(EOVERFLOW);
+    if (lock.length < 0) std::swap(start, end);
+    if (start < 0) return Error(EINVAL);
+    return LockRange{static_cast<uint64_t>(start), lock.length == 0 ? LockRange::kToEnd
+                                                                    : static_cast<uint64_t>(end)};
+}
+
+Result<void> get_lock(File& file, LockType type, LockRange range, VirtAddr address,
+                      UserLock lock) {
+    LockInfo info;
+    if (file_lock_conflict(*file.inode, &files(), type, range, info)) {
+        lock.type = info.type == LockType::Read ? F_RDLCK : F_WRLCK;
+        lock.whence = SEEK_SET;
+        lock.start = static_cast<int64_t>(info.range.start);
+        lock.length = info.range.end == LockRange::kToEnd
+                          ? 0
+                          : static_cast<int64_t>(info.range.end - info.range.start);
+        lock.pid = info.pid;
+    } else {
+        lock.type = F_UNLCK;
+    }
+    return UserOut<UserLock>(address).write(lock);
+}
+
+Result<void> record_lock(File& file, int command, VirtAddr address) {
+    UserLock lock = TRY(UserIn<UserLock>(address).read());
+    if (file.inode == nullptr) return Error(EINVAL);
+    LockRange range = TRY(lock_range(file, lock));
+    if (lock.type == F_UNLCK) {
+        if (command == F_GETLK) return Error(EINVAL);
+        return file_unlock(*file.inode, LockKind::Record, &files(), range);
+    }
+    if (lock.type != F_RDLCK && lock.type != F_WRLCK) return Error(EINVAL);
+    LockType type = lock.type == F_RDLCK ? LockType::Read : LockType::Write;
+    if (command == F_GETLK) return get_lock(file, type, range, address, lock);
+    if (type == LockType::Read ? !file.readable() : !file.writable()) return Error(EBADF);
+    return file_lock(*file.inode, LockKind::Record, &files(), current_process().pid, type, range,
+                     command == F_SETLKW);
+}
+
+}  // namespace
+
+Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
+    FileRef file = TRY(files().get(fd));
+    switch (command) {
+        case F_DUPFD:
+        case F_DUPFD_CLOEXEC: {
+            int lowest = static_cast<int>(argument);
+            int copy = TRY(duplicate(std::move(file), command == F_DUPFD_CLOEXEC, lowest));
+            return static_cast<uint64_t>(copy);
+        }
+        case F_GETFD: return TRY(files().close_on_exec(fd)) ? FD_CLOEXEC : 0;
+        case F_SETFD:
+            TRY(files().set_close_on_exec(fd, (argument & FD_CLOEXEC) != 0));
+            return uint64_t{0};
+        case F_GETFL: return file->flags | O_LARGEFILE;
+        case F_SETFL:
+            file->flags = (file->flags & ~kSettableFlags) |
+                          (static_cast<uint32_t>(argument) & kSettableFlags);
+            return uint64_t{0};
+        case F_GETLK:
+        case F_SETLK:
+        case F_SETLKW: TRY(record_lock(*file, command, argument)); return uint64_t{0};
+        case F_SETOWN:
+        case F_GETOWN: return uint64_t{0};  // SIGIO is not sent
+        case F_GETPIPE_SZ:
+            if (file->pipe() == nullptr) return Error(EBADF);
+            return uint64_t{file->pipe()->capacity()};
+        case F_SETPIPE_SZ:
+            if (file->pipe() == nullptr) return Error(EBADF);
+            return uint64_t{TRY(file->pipe()->set_capacity(static_cast<uint32_t>(argument)))};
+        default: return Error(EINVAL);
+    }
+}
+
+Result<void> sys_flock(int fd, int operation) {
+    constexpr int kShared = 1, kExclusive = 2, kNonblocking = 4, kUnlock = 8;
+    FileRef file = TRY(files().get(fd));
+    if (file->inode == nullptr) return Error(EBADF);
+    bool wait = (operation & kNonblocking) == 0;
+    switch (operation & ~kNonblocking) {
+        case kUnlock:
+            if (!file->flocked) return {};
+            return file_unlock(*file->inode, LockKind::Whole, file.get(), {});
+        case kShared:
+        case kExclusive: break;
+        default: return Error(EINVAL);
+    }
+    LockType type = (operation & kExclusive) ? LockType::Write : LockType::Read;
+    file->flocked = true;
+    return file_lock(*file->inode, LockKind::Whole, file.get(), current_process().pid, type, {},
+                     wait);
+}
+
+// ---- ioctl ----
+
+namespace {
+
+Result<uint64_t> set_flag(File& file, uint32_t flag, VirtAddr argument) {
+    bool on = TRY(UserIn<int32_t>(argument).read()) != 0;
+    file.flags = on ? file.flags | flag : file.flags & ~flag;
+    return uint64_t{0};
+}
+
+}  // namespace
+
+Result<uint64_t> sys_ioctl(int fd, uint32_t request, VirtAddr argument) {
+    FileRef file = TRY(files().get(fd));
+    switch (request) {
+        case kFioclex:
+        case kFionclex: TRY(files().set_close_on_exec(fd, request == kFioclex)); return uint64_t{0};
+        case kFionbio: return set_flag(*file, O_NONBLOCK, argument);
+        case kFioasync: return set_flag(*file, O_ASYNC, argument);
+        case kFionread:
+            if (file->inode == nullptr || file->inode->type() != S_IFREG) break;
+            TRY(UserOut<int32_t>(argument).write(
+                static_cast<int32_t>(file->size() - std::min(file->size(), file->offset))));
+            return uint64_t{0};
+        default: break;
+    }
+    return file->ioctl(request, argument);
+}
+
+// ---- pipe ----
+
+Result<void> sys_pipe(VirtAddr fds) { return sys_pipe2(fds, 0); }
+
+Result<void> sys_pipe2(VirtAddr fds, uint32_t flags) {
+    if ((flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT)) != 0) return Error(EINVAL);
+    PipeEnds ends = TRY(pipe_create(flags));
+    FileRef read_end(ends.read_end), write_end(ends.write_end);
+    bool close_on_exec = (flags & O_CLOEXEC) != 0;
+    int numbers[2];
+    numbers[0] = TRY(files().add(read_end.get(), close_on_exec));
+    (void)read_end.release();
+    auto second = files().add(write_end.get(), close_on_exec);
+    if (!second.ok()) {
+        (void)files().close(numbers[0]);
+        return second.error();
+    }
+    (void)write_end.release();
+    numbers[1] = second.value();
+    auto copied = copy_to_user(fds, numbers, sizeof numbers);
+    if (copied.ok()) return {};
+    (void)files().close(numbers[0]);
+    (void)files().close(numbers[1]);
+    return copied;
+}
+
+// ---- Open files as a whole ----
+
+// Everything is in memory: what was written is where it stays.
+Result<void> sys_fsync(int fd) {
+    FileRef file = TRY(files().get(fd));
+    return file->seekable() ? Result<void>() : Result<void>(Error(EINVAL));
+}
+Result<void> sys_fdatasync(int fd) { return sys_fsync(fd); }
+Result<void> sys_sync() { return {}; }
+
+Result<void> sys_fadvise64(int fd, int64_t, int64_t size, int advice) {
+    FileRef file = TRY(files().get(fd));
+    if (file->pipe() != nullptr) return Error(ESPIPE);
+    return size < 0 || advice < 0 || advice > 5 ? Result<void>(Error(EINVAL)) : Result<void>();
+}
+
+Result<void> sys_ftruncate(int fd, int64_t size) {
+    FileRef file = TRY(files().get(fd));
+    if (size < 0 || !file->writable()) return Error(EINVAL);
+    return file->truncate(static_cast<uint64_t>(size));
+}
+
+Result<void> sys_fallocate(int fd, int mode, int64_t offset, int64_t size) {
+    constexpr int kKeepSize = 1;
+    FileRef file = TRY(files().get(fd));
+    int64_t end;
+    if (offset < 0 || size <= 0) return Error(EINVAL);
+    if (__builtin_add_overflow(offset, size, &end)) return Error(EFBIG);
+    if (!file->writable()) return Error(EBADF);
+    if (!file->seekable()) return Error(ESPIPE);
+    if ((mode & ~kKeepSize) != 0) return Error(EOPNOTSUPP);
+    // Pages come with the first write; only the size is made now.
+    if ((mode & kKeepSize) != 0 || static_cast<uint64_t>(end) <= file->size()) return {};
+    return file->truncate(static_cast<uint64_t>(end));
+}

@@ -1,0 +1,34 @@
+#include "kernel/syscall/path_argument.h"
+
+#include "kernel/mm/user_access.h"
+
+Result<void> UserPath::read(VirtAddr address) {
+    auto length = copy_string_from_user(short_, address, sizeof short_);
+    if (length.ok()) {
+        text_ = {short_, length.value()};
+        return {};
+    }
+    if (length.error().number() != ENAMETOOLONG) return length.error();
+    char* page = TRY(long_.get());
+    text_ = {page, TRY(copy_string_from_user(page, address, kMaxPath))};
+    return {};
+}
+
+Result<InodeRef> inode_of(int fd) {
+    FileRef file = TRY(current_process().files->get(fd));
+    if (file->inode == nullptr) return Error(EBADF);
+    file->inode->ref();
+    return InodeRef(file->inode);
+}
+
+Result<InodeRef> inode_at(int dirfd, VirtAddr path, int flags) {
+    UserPath name;
+    bool may_be_empty = (flags & AT_EMPTY_PATH) != 0;
+    if (path != 0 || !may_be_empty) TRY(name.read(path));
+    if (name.text().empty() && may_be_empty && dirfd != AT_FDCWD) return inode_of(dirfd);
+    ProcessWalk walk = TRY(ProcessWalk::at(dirfd, name.absolute()));
+    uint32_t walk_flags = (flags & AT_SYMLINK_NOFOLLOW) ? kNoFollow : kFollow;
+    std::string_view text = name.text();
+    if (text.empty() && may_be_empty) text = ".";
+    return InodeRef(TRY(vfs_walk(walk.context(), text, walk_flags)));
+}

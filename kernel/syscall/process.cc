@@ -1,0 +1,186 @@
+// System calls: making, replacing, ending and scheduling processes and threads.
+#include "kernel/metrics/counters.h"
+#include "kernel/sched/scheduler.h"
+#include "kernel/syscall/calls.h"
+
+// ---- Making and ending ----
+
+Result<int32_t> sys_fork() { return clone_current({.exit_signal = SIGCHLD}); }
+
+Result<int32_t> sys_vfork() {
+    return clone_current(
+        {.flags = abi::kCloneVm | abi::kCloneVfork, .exit_signal = SIGCHLD});
+}
+
+Result<int32_t> sys_clone(uint64_t flags, VirtAddr stack, VirtAddr parent_tid,
+                          VirtAddr child_tid, uint64_t tls) {
+    return clone_current({.flags = (flags & 0xffffffff) & ~abi::kCloneExitSignal,
+                          .exit_signal = static_cast<uint32_t>(flags & abi::kCloneExitSignal),
+                          .stack = stack,
+                          .parent_tid = parent_tid,
+                          .child_tid = child_tid,
+                          .tls = tls});
+}
+
+Result<int32_t> sys_clone3(VirtAddr arguments, uint64_t size) {
+    // Later fields (set_tid, cgroup) must be zero, which is what older kernels check.
+    constexpr uint64_t kMaxSize = 128;
+    if (size < sizeof(abi::CloneArguments)) return Error(EINVAL);
+    if (size > kMaxSize) return Error(E2BIG);
+    auto clone = TRY(UserIn<abi::CloneArguments>(arguments).read());
+    for (uint64_t at = sizeof clone; at + 8 <= size; at += 8) {
+        if (TRY(UserIn<uint64_t>(arguments + at).read()) != 0) return Error(E2BIG);
+    }
+    if (clone.exit_signal > kSignalCount || (clone.stack == 0) != (clone.stack_size == 0))
+        return Error(EINVAL);
+    return clone_current({.flags = clone.flags,
+                          .exit_signal = static_cast<uint32_t>(clone.exit_signal),
+                          .stack = clone.stack + clone.stack_size,
+                          .parent_tid = clone.parent_tid,
+                          .child_tid = clone.child_tid,
+                          .tls = clone.tls});
+}
+
+Result<void> sys_execve(VirtAddr path, VirtAddr arguments, VirtAddr environment) {
+    return exec_user(path, arguments, environment);
+}
+
+Result<void> sys_exit(int code) {
+    Process& process = current_process();
+    // What the leader says holds, unless the group is ended as a whole.
+    if (current_thread()->tid == process.pid && !process.exiting.load())
+        process.exit_status = wait_status_exited(code);
+    exit_thread();
+}
+
+Result<void> sys_exit_group(int code) { exit_group(wait_status_exited(code)); }
+
+namespace {
+abi::TimeVal to_time_val(uint64_t ns) {
+    return {static_cast<int64_t>(ns / 1'000'000'000),
+            static_cast<int64_t>(ns % 1'000'000'000 / 1000)};
+}
+}  // namespace
+
+Result<int32_t> sys_wait4(int32_t which, UserOut<int32_t> status, int options,
+                          UserOut<abi::ResourceUsage> usage) {
+    if ((options & ~abi::kWaitKnown) != 0) return Error(EINVAL);
+    WaitResult result = TRY(wait_for_child(which, options));
+    if (result.pid == 0) return result.pid;
+    if (!status.is_null()) TRY(status.write(static_cast<int32_t>(result.status)));
+    if (!usage.is_null()) {
+        abi::ResourceUsage of_child = {};
+        of_child.user = to_time_val(result.user_ns);
+        of_child.system = to_time_val(result.system_ns);
+        TRY(usage.write(of_child));
+    }
+    return result.pid;
+}
+
+// ---- Who am I ----
+
+Result<int32_t> sys_getpid() { return current_process().pid; }
+Result<int32_t> sys_gettid() { return current_thread()->tid; }
+Result<int32_t> sys_getppid() {
+    return current_process().parent_pid.load(std::memory_order_relaxed);
+}
+
+Result<int32_t> sys_set_tid_address(VirtAddr address) {
+    current_thread()->clear_child_tid = address;
+    return current_thread()->tid;
+}
+
+namespace {
+constexpr uint64_t kRobustHeadSize = 24;  // struct robust_list_head
+}
+
+Result<void> sys_set_robust_list(VirtAddr head, uint64_t size) {
+    if (size != kRobustHeadSize) return Error(EINVAL);
+    current_thread()->robust_list = head;
+    return {};
+}
+
+Result<void> sys_get_robust_list(int32_t tid, UserOut<uint64_t> head, UserOut<uint64_t> size) {
+    uint64_t list = current_thread()->robust_list;
+    if (tid != 0 && tid != current_thread()->tid) {
+        MutexGuard tree(process_tree);
+        if (!with_thread(tid, [&](Thread& thread) { list = thread.robust_list; }))
+            return Error(ESRCH);
+    }
+    TRY(size.write(kRobustHeadSize));
+    return head.write(list);
+}
+
+// Restartable sequences: C libraries ask at start-up and do without.
+Result<void> sys_rseq(VirtAddr, uint32_t, int, uint32_t) { return Error(ENOSYS); }
+
+// ---- Scheduling ----
+
+Result<void> sys_sched_yield() {
+    yield();
+    return {};
+}
+
+Result<void> sys_sched_setaffinity(int32_t tid, uint32_t size, VirtAddr mask) {
+    CpuMask wanted = 0;
+    TRY(copy_from_user(&wanted, mask, size < sizeof wanted ? size : sizeof wanted));
+    if (tid == 0 || tid == current_thread()->tid)
+        return thread_set_affinity(*current_thread(), wanted);
+    Result<void> result = Error(ESRCH);
+    MutexGuard tree(process_tree);
+    with_thread(tid, [&](Thread& thread) { result = thread_set_affinity(thread, wanted); });
+    return result;
+}
+
+// Returns the number of bytes written; the C library clears the rest.
+Result<uint32_t> sys_sched_getaffinity(int32_t tid, uint32_t size, VirtAddr mask) {
+    constexpr uint32_t kWritten = sizeof(uint64_t);
+    if (size < kWritten || size % sizeof(uint64_t) != 0) return Error(EINVAL);
+    CpuMask affinity = current_thread()->affinity.load();
+    if (tid != 0) {
+        MutexGuard tree(process_tree);
+        if (!with_thread(tid, [&](Thread& thread) { affinity = thread.affinity.load(); }))
+            return Error(ESRCH);
+    }
+    uint64_t online = affinity & ((1ull << cpu_count) - 1);
+    TRY(copy_to_user(mask, &online, kWritten));
+    return kWritten;
+}
+
+Result<void> sys_getcpu(UserOut<uint32_t> cpu, UserOut<uint32_t> node, VirtAddr) {
+    if (!cpu.is_null()) TRY(cpu.write(this_cpu().id));
+    if (!node.is_null()) TRY(node.write(0));
+    return {};
+}
+
+namespace {
+constexpr int kPriorityProcess = 0;  // PRIO_PROCESS
+constexpr int kMinNice = -20, kMaxNice = 19;
+}  // namespace
+
+// 1 to 40, so that a result is never negative; the C library turns it around.
+Result<int> sys_getpriority(int which, int32_t who) {
+    if (which != kPriorityProcess) return Error(EINVAL);
+    int nice = current_thread()->nice;
+    if (who != 0) {
+        MutexGuard tree(process_tree);
+        if (!with_thread(who, [&](Thread& thread) { nice = thread.nice; }))
+            return Error(ESRCH);
+    }
+    return 20 - nice;
+}
+
+Result<void> sys_setpriority(int which, int32_t who, int nice) {
+    if (which != kPriorityProcess) return Error(EINVAL);
+    nice = nice < kMinNice ? kMinNice : nice > kMaxNice ? kMaxNice : nice;
+    Process& self = current_process();
+    Result<void> result = Error(ESRCH);
+    MutexGuard tree(process_tree);
+    with_thread(who == 0 ? current_thread()->tid : who, [&](Thread& thread) {
+        const Process& owner = *thread.process;
+        bool allowed = self.euid == 0 || (self.euid == owner.uid && nice >= thread.nice);
+        if (allowed) thread.nice = nice;
+        result = allowed ? Result<void>{} : Error(EACCES);
+    });
+    return result;
+}

@@ -1,0 +1,166 @@
+// System calls that ask about files: the stat family, statfs, access.
+#include <algorithm>
+#include <cstring>
+
+#include "kernel/mm/user_access.h"
+#include "kernel/syscall/calls_fs.h"
+#include "kernel/syscall/path_argument.h"
+
+namespace {
+
+constexpr uint64_t kAnonymousDevice = 0xf;  // st_dev of what is in no file system: pipes
+
+uint64_t device_of(const Inode& inode) {
+    return inode.file_system == nullptr ? kAnonymousDevice : inode.file_system->device;
+}
+
+Result<void> write_stat(Inode& inode, VirtAddr out) {
+    Attributes a = inode.stat();
+    abi::Stat stat = {};
+    stat.dev = device_of(inode);
+    stat.ino = inode.number;
+    stat.nlink = a.links;
+    stat.mode = a.mode;
+    stat.uid = a.uid;
+    stat.gid = a.gid;
+    stat.rdev = a.device;
+    stat.size = static_cast<int64_t>(a.size);
+    stat.blksize = kPageSize;
+    stat.blocks = static_cast<int64_t>(a.blocks);
+    stat.atime = static_cast<uint64_t>(a.accessed.seconds);
+    stat.atime_nsec = static_cast<uint64_t>(a.accessed.nanoseconds);
+    stat.mtime = static_cast<uint64_t>(a.modified.seconds);
+    stat.mtime_nsec = static_cast<uint64_t>(a.modified.nanoseconds);
+    stat.ctime = static_cast<uint64_t>(a.changed.seconds);
+    stat.ctime_nsec = static_cast<uint64_t>(a.changed.nanoseconds);
+    return copy_to_user(out, &stat, sizeof stat);
+}
+
+// struct statx (linux/stat.h).
+struct StatxTime {
+    int64_t seconds;
+    uint32_t nanoseconds;
+    int32_t padding;
+};
+struct Statx {
+    uint32_t mask, block_size;
+    uint64_t attributes;
+    uint32_t links, uid, gid;
+    uint16_t mode, padding0;
+    uint64_t inode, size, blocks, attributes_mask;
+    StatxTime accessed, created, changed, modified;
+    uint32_t node_major, node_minor, device_major, device_minor;
+    uint64_t mount, padding1[13];
+};
+static_assert(sizeof(Statx) == 256);
+
+StatxTime to_statx(TimeSpec time) {
+    return {time.seconds, static_cast<uint32_t>(time.nanoseconds), 0};
+}
+
+Result<void> write_statx(Inode& inode, VirtAddr out) {
+    constexpr uint32_t kBasicStats = 0x7ff;  // STATX_BASIC_STATS
+    Attributes a = inode.stat();
+    Statx statx = {};
+    statx.mask = kBasicStats;
+    statx.block_size = kPageSize;
+    statx.links = a.links;
+    statx.uid = a.uid;
+    statx.gid = a.gid;
+    statx.mode = static_cast<uint16_t>(a.mode);
+    statx.inode = inode.number;
+    statx.size = a.size;
+    statx.blocks = a.blocks;
+    statx.accessed = to_statx(a.accessed);
+    statx.changed = to_statx(a.changed);
+    statx.modified = to_statx(a.modified);
+    statx.node_major = static_cast<uint32_t>(a.device >> 8);
+    statx.node_minor = static_cast<uint32_t>(a.device & 0xff);
+    statx.device_minor = static_cast<uint32_t>(device_of(inode));
+    return copy_to_user(out, &statx, sizeof statx);
+}
+
+// struct statfs (asm-generic/statfs.h).
+struct Statfs {
+    uint64_t type, block_size, blocks, free_blocks, available_blocks, inodes, free_inodes;
+    int32_t id[2];
+    uint64_t name_length, fragment_size, flags, padding[4];
+};
+static_assert(sizeof(Statfs) == 120);
+
+Result<void> write_statfs(Inode& inode, VirtAddr out) {
+    constexpr uint64_t kPipeMagic = 0x50495045;  // PIPEFS_MAGIC
+    Statfs statfs = {};
+    statfs.type = kPipeMagic;
+    statfs.block_size = statfs.fragment_size = kPageSize;
+    statfs.name_length = kMaxName;
+    if (FileSystem* fs = inode.file_system) {
+        SpaceUse space = fs->space();
+        statfs.type = fs->magic();
+        statfs.blocks = space.pages;
+        statfs.free_blocks = statfs.available_blocks = space.free_pages;
+        statfs.inodes = space.inodes;
+        statfs.free_inodes = space.free_inodes;
+        statfs.id[0] = static_cast<int32_t>(fs->device);
+    }
+    return copy_to_user(out, &statfs, sizeof statfs);
+}
+
+}  // namespace
+
+Result<void> sys_newfstatat(int dirfd, VirtAddr path, VirtAddr out, int flags) {
+    constexpr int kNoAutomount = 0x800;
+    if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | kNoAutomount)) != 0)
+        return Error(EINVAL);
+    InodeRef inode = TRY(inode_at(dirfd, path, flags));
+    return write_stat(*inode, out);
+}
+
+Result<void> sys_stat(VirtAddr path, VirtAddr out) {
+    return sys_newfstatat(AT_FDCWD, path, out, 0);
+}
+
+Result<void> sys_lstat(VirtAddr path, VirtAddr out) {
+    return sys_newfstatat(AT_FDCWD, path, out, AT_SYMLINK_NOFOLLOW);
+}
+
+Result<void> sys_fstat(int fd, VirtAddr out) {
+    FileRef file = TRY(current_process().files->get(fd));
+    if (file->inode == nullptr) return Error(EBADF);
+    return write_stat(*file->inode, out);
+}
+
+Result<void> sys_statx(int dirfd, VirtAddr path, int flags, uint32_t, VirtAddr out) {
+    InodeRef inode = TRY(inode_at(dirfd, path, flags));
+    return write_statx(*inode, out);
+}
+
+Result<void> sys_statfs(VirtAddr path, VirtAddr out) {
+    InodeRef inode = TRY(inode_at(AT_FDCWD, path, 0));
+    return write_statfs(*inode, out);
+}
+
+Result<void> sys_fstatfs(int fd, VirtAddr out) {
+    InodeRef inode = TRY(inode_of(fd));
+    return write_statfs(*inode, out);
+}
+
+Result<void> sys_faccessat2(int dirfd, VirtAddr path, uint32_t mode, int flags) {
+    if ((mode & ~7u) != 0) return Error(EINVAL);
+    if ((flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0)
+        return Error(EINVAL);
+    InodeRef inode = TRY(inode_at(dirfd, path, flags));
+    Process& process = current_process();
+    // access(2) answers for the real user: what a set-user-ID program wants to know.
+    bool effective = (flags & AT_EACCESS) != 0;
+    return vfs_check_access(*inode, effective ? process.euid : process.uid,
+                            effective ? process.egid : process.gid, mode);
+}
+
+Result<void> sys_faccessat(int dirfd, VirtAddr path, uint32_t mode) {
+    return sys_faccessat2(dirfd, path, mode, 0);
+}
+
+Result<void> sys_access(VirtAddr path, uint32_t mode) {
+    return sys_faccessat2(AT_FDCWD, path, mode, 0);
+}

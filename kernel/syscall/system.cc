@@ -1,0 +1,227 @@
+// System calls: the machine as a whole, limits, and what has no better place.
+#include "kernel/arch/paging.h"
+#include "kernel/arch/power.h"
+#include "kernel/arch/tsc.h"
+#include "kernel/base/log.h"
+#include "kernel/base/random.h"
+#include "kernel/base/string.h"
+#include "kernel/fs/scratch_page.h"
+#include "kernel/sched/user_bases.h"
+#include "kernel/syscall/calls.h"
+#include "kernel/task/clock.h"
+
+namespace {
+
+bool privileged() { return current_process().euid == 0; }
+
+// ---- Names ----
+
+SpinLock name_lock{LockRank::Process};
+char host_name[65] GUARDED_BY(name_lock) = "mello";
+
+}  // namespace
+
+// The release is that of the Linux whose interface this is: C libraries compare it with the
+// oldest kernel that they can run on.
+Result<void> sys_uname(UserOut<abi::UnameText> out) {
+    abi::UnameText text = {"MelloOS", "", "6.1.0-mello", "#1 SMP", "x86_64", "(none)"};
+    {
+        SpinGuard guard(name_lock);
+        memcpy(text.node, host_name, sizeof text.node);
+    }
+    return out.write(text);
+}
+
+Result<void> sys_sethostname(VirtAddr name, uint64_t length) {
+    if (!privileged()) return Error(EPERM);
+    char text[sizeof host_name] = {};
+    if (length >= sizeof text) return Error(EINVAL);
+    TRY(copy_from_user(text, name, length));
+    SpinGuard guard(name_lock);
+    memcpy(host_name, text, sizeof text);
+    return {};
+}
+
+// ---- The machine ----
+
+Result<void> sys_sysinfo(UserOut<abi::SystemInfo> out) {
+    abi::SystemInfo info = {};
+    info.uptime = static_cast<int64_t>(monotonic_ns() / kNsPerSecond);
+    info.total_ram = frames_total() * kPageSize;
+    info.free_ram = frames_free() * kPageSize;
+    info.unit = 1;
+    visit_processes([](void* count, Process&) { ++*static_cast<uint16_t*>(count); },
+                    &info.processes);
+    return out.write(info);
+}
+
+Result<void> sys_reboot(uint32_t magic1, uint32_t magic2, uint32_t command, VirtAddr) {
+    if (!privileged()) return Error(EPERM);
+    bool known = false;
+    for (uint32_t magic : abi::kRebootMagic2) known |= magic == magic2;
+    if (magic1 != abi::kRebootMagic1 || !known) return Error(EINVAL);
+    switch (command) {
+        case abi::kRebootRestart: machine_reboot();
+        case abi::kRebootHalt:
+        case abi::kRebootPowerOff: machine_power_off(kExitPowerOff);
+        case abi::kRebootCadOn:
+        case abi::kRebootCadOff: return {};  // Ctrl-Alt-Del: not handled either way
+        default: return Error(EINVAL);
+    }
+}
+
+namespace {
+
+// Copies the last `size` bytes of the log.
+Result<uint64_t> copy_log(VirtAddr out, uint64_t size) {
+    ScratchPage page;
+    char* buffer = TRY(page.get());
+    size_t total = log_size();
+    size_t at = total > size ? total - size : 0;
+    uint64_t copied = 0;
+    while (copied < size) {
+        size_t wanted = size - copied < kPageSize ? size - copied : kPageSize;
+        size_t part = log_read(at, buffer, wanted);
+        if (part == 0) break;
+        TRY(copy_to_user(out + copied, buffer, part));
+        at += part;
+        copied += part;
+    }
+    return copied;
+}
+
+}  // namespace
+
+Result<uint64_t> sys_syslog(int type, VirtAddr out, int size) {
+    enum { kClose, kOpen, kRead, kReadAll, kReadClear, kClear, kConsoleOff, kConsoleOn,
+           kConsoleLevel, kSizeUnread, kSizeBuffer };
+    if (type != kReadAll && type != kSizeBuffer && !privileged()) return Error(EPERM);
+    switch (type) {
+        case kRead:
+        case kReadAll:
+        case kReadClear:
+            if (size < 0) return Error(EINVAL);
+            return copy_log(out, static_cast<uint64_t>(size));
+        case kConsoleOff: log_set_console_level(LogLevel::Error); return uint64_t{0};
+        case kConsoleOn: log_set_console_level(LogLevel::Info); return uint64_t{0};
+        case kConsoleLevel:
+            if (size < 1 || size > 8) return Error(EINVAL);
+            log_set_console_level(static_cast<LogLevel>(size - 1));  // below `size` is shown
+            return uint64_t{0};
+        case kSizeUnread:
+        case kSizeBuffer: return uint64_t{log_size()};
+        case kClose:
+        case kOpen:
+        case kClear: return uint64_t{0};
+        default: return Error(EINVAL);
+    }
+}
+
+Result<size_t> sys_getrandom(VirtAddr out, uint64_t size, uint32_t flags) {
+    constexpr uint32_t kKnown = 7;  // GRND_NONBLOCK, _RANDOM, _INSECURE: all the same here
+    if ((flags & ~kKnown) != 0) return Error(EINVAL);
+    if (size > INT32_MAX) size = INT32_MAX;
+    if (!is_user_range(out, size)) return Error(EFAULT);
+    char buffer[256];
+    size_t done = 0;
+    while (done < size) {
+        size_t part = size - done < sizeof buffer ? size - done : sizeof buffer;
+        random_fill(buffer, part);
+        size_t copied = copy_to_user_partial(out + done, buffer, part);
+        done += copied;
+        if (copied < part) break;
+        if (sleep_interrupted()) break;
+        maybe_yield();
+    }
+    if (done == 0 && size != 0) return Error(EFAULT);
+    return done;
+}
+
+// ---- prctl, arch_prctl ----
+
+Result<uint64_t> sys_prctl(int option, uint64_t argument) {
+    enum { kGetDumpable = 3, kSetDumpable = 4, kSetName = 15, kGetName = 16 };
+    Thread& thread = *current_thread();
+    char name[sizeof thread.name] = {};
+    switch (option) {
+        case kGetDumpable: return uint64_t{1};
+        case kSetDumpable: return uint64_t{0};
+        case kSetName: {
+            Result<size_t> length = copy_string_from_user(name, argument, sizeof name);
+            if (!length.ok() && length.error().number() != ENAMETOOLONG) return length.error();
+            name[sizeof name - 1] = '\0';
+            memcpy(thread.name, name, sizeof name);
+            return uint64_t{0};
+        }
+        case kGetName:
+            copy_string(name, thread.name, sizeof name);
+            TRY(copy_to_user(argument, name, sizeof name));
+            return uint64_t{0};
+        default: return Error(EINVAL);
+    }
+}
+
+Result<void> sys_arch_prctl(int option, uint64_t argument) {
+    constexpr int kSetGs = 0x1001, kSetFs = 0x1002, kGetFs = 0x1003, kGetGs = 0x1004;
+    Thread& thread = *current_thread();
+    user_bases_save();
+    switch (option) {
+        case kSetFs:
+        case kSetGs:
+            if (argument >= kUserTop) return Error(EPERM);
+            user_bases_set(option == kSetFs ? argument : thread.fs_base,
+                           option == kSetGs ? argument : thread.gs_base);
+            return {};
+        case kGetFs: return UserOut<uint64_t>(argument).write(thread.fs_base);
+        case kGetGs: return UserOut<uint64_t>(argument).write(thread.gs_base);
+        default: return Error(EINVAL);
+    }
+}
+
+// ---- Resource limits ----
+
+namespace {
+
+constexpr uint32_t kLimitFiles = 7, kLimitAddressSpace = 9;
+
+Result<void> set_limit(Process& process, uint32_t resource, ResourceLimit wanted) {
+    ResourceLimit& limit = process.limits[resource];
+    if (wanted.soft > wanted.hard) return Error(EINVAL);
+    if (wanted.hard > limit.hard && !privileged()) return Error(EPERM);
+    if (resource == kLimitFiles) {
+        constexpr uint64_t kMost = FdTable::kMaxDescriptors;
+        if (wanted.hard > kMost) return Error(EPERM);
+        if (process.files != nullptr) process.files->limit = static_cast<int>(wanted.soft);
+    }
+    if (resource == kLimitAddressSpace && process.space != nullptr)
+        process.space->limit_bytes = wanted.soft;
+    limit = wanted;
+    return {};
+}
+
+}  // namespace
+
+Result<void> sys_prlimit64(int32_t pid, uint32_t resource, UserIn<ResourceLimit> limit,
+                           UserOut<ResourceLimit> old) {
+    if (resource >= kResourceLimitCount) return Error(EINVAL);
+    ResourceLimit wanted = {}, before;
+    if (!limit.is_null()) wanted = TRY(limit.read());
+    {
+        MutexGuard tree(process_tree);
+        Process* process = pid == 0 ? &current_process() : find_process(pid);
+        if (process == nullptr) return Error(ESRCH);
+        if (process != &current_process() && !privileged()) return Error(EPERM);
+        before = process->limits[resource];
+        if (!limit.is_null()) TRY(set_limit(*process, resource, wanted));
+    }
+    return old.is_null() ? Result<void>{} : old.write(before);
+}
+
+Result<void> sys_getrlimit(uint32_t resource, UserOut<ResourceLimit> limit) {
+    return sys_prlimit64(0, resource, UserIn<ResourceLimit>(0), limit);
+}
+
+Result<void> sys_setrlimit(uint32_t resource, UserIn<ResourceLimit> limit) {
+    if (limit.is_null()) return Error(EFAULT);
+    return sys_prlimit64(0, resource, limit, UserOut<ResourceLimit>(0));
+}

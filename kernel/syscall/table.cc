@@ -1,0 +1,52 @@
+// The table, and the names for log lines about calls that are not in it.
+#include <atomic>
+
+#include "kernel/base/log.h"
+#include "kernel/syscall/calls.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/task/process.h"
+
+namespace {
+
+constexpr SyscallTable make_table() {
+    SyscallTable table;
+#define SYSCALL(number, name) table.entries[number] = SyscallAdapter<sys_##name>::call;
+#include "kernel/syscall/table.def"
+#undef SYSCALL
+    return table;
+}
+
+constexpr uint64_t kNamedCalls = 451;
+struct Names {
+    const char* of[kNamedCalls] = {};
+};
+constexpr Names make_names() {
+    Names names;
+#define SYSCALL(number, name) names.of[number] = #name;
+#include "kernel/syscall/names.def"
+#include "kernel/syscall/table.def"
+#undef SYSCALL
+    return names;
+}
+constexpr Names kNames = make_names();
+
+// One bit for each number that was logged; the last one for all numbers without a name.
+std::atomic<uint64_t> logged[kNamedCalls / 64 + 1];
+
+}  // namespace
+
+constinit const SyscallTable syscall_table = make_table();
+
+const char* syscall_name(uint64_t number) {
+    const char* name = number < kNamedCalls ? kNames.of[number] : nullptr;
+    return name != nullptr ? name : "unknown";
+}
+
+int64_t syscall_unimplemented(uint64_t number) {
+    uint64_t slot = number < kNamedCalls ? number : kNamedCalls;
+    uint64_t bit = 1ull << (slot % 64);
+    if ((logged[slot / 64].fetch_or(bit, std::memory_order_relaxed) & bit) == 0)
+        log_info("pid %d (%s): system call %lu (%s) is not implemented", current_process().pid,
+                 current_thread()->name, number, syscall_name(number));
+    return -ENOSYS;
+}

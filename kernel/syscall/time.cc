@@ -1,0 +1,245 @@
+// System calls: clocks, sleeping, timers, CPU time.
+#include "kernel/arch/tsc.h"
+#include "kernel/syscall/calls.h"
+#include "kernel/syscall/time_argument.h"
+#include "kernel/task/clock.h"
+
+namespace {
+
+constexpr uint64_t kNsPerTick = kNsPerSecond / 100;  // of times(2); AT_CLKTCK
+constexpr uint64_t kNsPerMicrosecond = 1000;
+
+enum Clock : int {
+    kRealtime = 0,
+    kMonotonic = 1,
+    kProcessCpu = 2,
+    kThreadCpu = 3,
+    kMonotonicRaw = 4,
+    kRealtimeCoarse = 5,
+    kMonotonicCoarse = 6,
+    kBootTime = 7,
+};
+
+Result<uint64_t> read_clock(int clock) {
+    switch (clock) {
+        case kRealtime:
+        case kRealtimeCoarse: return realtime_ns();
+        case kMonotonic:
+        case kMonotonicRaw:
+        case kMonotonicCoarse:
+        case kBootTime: return monotonic_ns();
+        case kProcessCpu: {
+            ProcessTimes times = process_times(current_process());
+            return times.user_ns + times.system_ns;
+        }
+        case kThreadCpu:
+            scheduler_account_current();
+            return current_thread()->user_ns + current_thread()->system_ns;
+        default: return Error(EINVAL);
+    }
+}
+
+TimeSpec to_time_spec(uint64_t ns) {
+    return {static_cast<int64_t>(ns / kNsPerSecond), static_cast<int64_t>(ns % kNsPerSecond)};
+}
+
+abi::TimeVal to_time_val(uint64_t ns) {
+    return {static_cast<int64_t>(ns / kNsPerSecond),
+            static_cast<int64_t>(ns % kNsPerSecond / kNsPerMicrosecond)};
+}
+
+Result<uint64_t> to_ns(const abi::TimeVal& time) {
+    constexpr int64_t kMicroseconds = 1'000'000;
+    if (time.seconds < 0 || time.microseconds < 0 || time.microseconds >= kMicroseconds)
+        return Error(EINVAL);
+    return to_ns(TimeSpec{time.seconds, time.microseconds * 1000});
+}
+
+}  // namespace
+
+Result<uint64_t> to_ns(const TimeSpec& time) {
+    constexpr int64_t kLongest = INT64_MAX / static_cast<int64_t>(kNsPerSecond) - 1;
+    if (time.seconds < 0 || time.nanoseconds < 0 ||
+        time.nanoseconds >= static_cast<int64_t>(kNsPerSecond))
+        return Error(EINVAL);
+    if (time.seconds > kLongest) return uint64_t{INT64_MAX};
+    return static_cast<uint64_t>(time.seconds) * kNsPerSecond +
+           static_cast<uint64_t>(time.nanoseconds);
+}
+
+// ---- Clocks ----
+
+Result<void> sys_clock_gettime(int clock, UserOut<TimeSpec> time) {
+    return time.write(to_time_spec(TRY(read_clock(clock))));
+}
+
+Result<void> sys_clock_getres(int clock, UserOut<TimeSpec> resolution) {
+    TRY(read_clock(clock));
+    return resolution.is_null() ? Result<void>{} : resolution.write({0, 1});
+}
+
+Result<void> sys_gettimeofday(UserOut<abi::TimeVal> time, UserOut<uint64_t> zone) {
+    if (!time.is_null()) TRY(time.write(to_time_val(realtime_ns())));
+    return zone.is_null() ? Result<void>{} : zone.write(0);  // UTC, no daylight saving
+}
+
+Result<int64_t> sys_time(UserOut<int64_t> time) {
+    auto seconds = static_cast<int64_t>(realtime_ns() / kNsPerSecond);
+    if (!time.is_null()) TRY(time.write(seconds));
+    return seconds;
+}
+
+// ---- Sleeping ----
+
+namespace {
+
+// Sleeps until the monotonic time `deadline`. Interrupted, a sleep of a given length tells
+// what is left of it; when it is restarted it goes on to the deadline of before.
+Result<void> sleep_until(uint64_t deadline, bool relative, UserOut<TimeSpec> remaining) {
+    Thread& thread = *current_thread();
+    if (thread.restart_deadline_ns != 0) deadline = thread.restart_deadline_ns;
+    thread.restart_deadline_ns = 0;
+    WaitQueue nobody;
+    Result<void> slept =
+        wait_until(nobody, [] { return false; }, WaitMode::Interruptible, deadline);
+    if (slept.error().number() == ETIMEDOUT) return {};
+    if (relative) {
+        thread.restart_deadline_ns = deadline;
+        uint64_t now = monotonic_ns();
+        if (!remaining.is_null())
+            TRY(remaining.write(to_time_spec(deadline > now ? deadline - now : 0)));
+    }
+    return Error(kERESTARTNOHAND);
+}
+
+}  // namespace
+
+Result<void> sys_nanosleep(UserIn<TimeSpec> time, UserOut<TimeSpec> remaining) {
+    uint64_t length = TRY(to_ns(TRY(time.read())));
+    return sleep_until(monotonic_ns() + length, true, remaining);
+}
+
+Result<void> sys_clock_nanosleep(int clock, int flags, UserIn<TimeSpec> time,
+                                 UserOut<TimeSpec> remaining) {
+    constexpr int kAbsolute = 1;  // TIMER_ABSTIME
+    if (clock != kRealtime && clock != kMonotonic && clock != kBootTime) return Error(EINVAL);
+    uint64_t wanted = TRY(to_ns(TRY(time.read())));
+    if ((flags & kAbsolute) == 0) return sleep_until(monotonic_ns() + wanted, true, remaining);
+    uint64_t deadline = clock == kRealtime ? realtime_to_monotonic(wanted) : wanted;
+    return sleep_until(deadline, false, remaining);
+}
+
+// ---- CPU time ----
+
+Result<int64_t> sys_times(UserOut<abi::ProcessTicks> ticks) {
+    Process& process = current_process();
+    ProcessTimes times = process_times(process);
+    auto to_ticks = [](uint64_t ns) { return static_cast<int64_t>(ns / kNsPerTick); };
+    if (!ticks.is_null())
+        TRY(ticks.write({to_ticks(times.user_ns), to_ticks(times.system_ns),
+                         to_ticks(process.children_user_ns),
+                         to_ticks(process.children_system_ns)}));
+    return to_ticks(monotonic_ns());
+}
+
+Result<void> sys_getrusage(int who, UserOut<abi::ResourceUsage> usage) {
+    constexpr int kSelf = 0, kChildren = -1, kThread = 1;
+    Process& process = current_process();
+    Thread& thread = *current_thread();
+    ProcessTimes times;
+    switch (who) {
+        case kSelf: times = process_times(process); break;
+        case kChildren:
+            times = {process.children_user_ns, process.children_system_ns, 0, 0};
+            break;
+        case kThread:
+            scheduler_account_current();
+            times = {thread.user_ns, thread.system_ns, thread.switches_voluntary,
+                     thread.switches_involuntary};
+            break;
+        default: return Error(EINVAL);
+    }
+    abi::ResourceUsage out = {};
+    out.user = to_time_val(times.user_ns);
+    out.system = to_time_val(times.system_ns);
+    if (who == kSelf)
+        out.max_resident_kib = static_cast<int64_t>(process.space->resident_pages() * 4);
+    out.minor_faults = static_cast<int64_t>(process.minor_faults.load());
+    out.voluntary_switches = static_cast<int64_t>(times.switches_voluntary);
+    out.involuntary_switches = static_cast<int64_t>(times.switches_involuntary);
+    return usage.write(out);
+}
+
+// ---- ITIMER_REAL ----
+
+namespace {
+
+void alarm_fired(Timer& timer) {
+    auto& alarm = static_cast<AlarmTimer&>(timer);
+    post_signal(*alarm.process, SIGALRM);
+    if (alarm.interval_ns == 0) {
+        // The process may be freed from now on.
+        alarm.armed.store(false, std::memory_order_release);
+        return;
+    }
+    alarm.deadline_ns += alarm.interval_ns;
+    timer_start(alarm);
+}
+
+struct AlarmState {
+    uint64_t value_ns, interval_ns;
+};
+
+AlarmState alarm_state(const AlarmTimer& alarm) REQUIRES(process_tree) {
+    if (!alarm.armed.load(std::memory_order_acquire)) return {0, 0};
+    uint64_t now = monotonic_ns();
+    return {alarm.deadline_ns > now ? alarm.deadline_ns - now : 1, alarm.interval_ns};
+}
+
+// `wanted.value_ns` 0: off. Returns what was in force.
+AlarmState set_alarm(AlarmState wanted) {
+    AlarmTimer& alarm = current_process().alarm;
+    MutexGuard tree(process_tree);
+    AlarmState old = alarm_state(alarm);
+    if (alarm.armed.load(std::memory_order_acquire)) timer_cancel(alarm);
+    alarm.armed.store(wanted.value_ns != 0, std::memory_order_relaxed);
+    if (wanted.value_ns == 0) return old;
+    alarm.callback = alarm_fired;
+    alarm.deadline_ns = monotonic_ns() + wanted.value_ns;
+    alarm.interval_ns = wanted.interval_ns;
+    timer_start(alarm);
+    return old;
+}
+
+constexpr int kTimerReal = 0;  // ITIMER_REAL, the only kind there is
+
+}  // namespace
+
+Result<void> sys_getitimer(int which, UserOut<abi::IntervalTimer> value) {
+    if (which != kTimerReal) return Error(EINVAL);
+    AlarmState state;
+    {
+        MutexGuard tree(process_tree);
+        state = alarm_state(current_process().alarm);
+    }
+    return value.write({to_time_val(state.interval_ns), to_time_val(state.value_ns)});
+}
+
+Result<void> sys_setitimer(int which, UserIn<abi::IntervalTimer> value,
+                           UserOut<abi::IntervalTimer> old) {
+    if (which != kTimerReal) return Error(EINVAL);
+    AlarmState wanted = {0, 0};
+    if (!value.is_null()) {
+        abi::IntervalTimer timer = TRY(value.read());
+        wanted = {TRY(to_ns(timer.value)), TRY(to_ns(timer.interval))};
+    }
+    AlarmState before = set_alarm(wanted);
+    if (old.is_null()) return {};
+    return old.write({to_time_val(before.interval_ns), to_time_val(before.value_ns)});
+}
+
+// Whole seconds, rounded up: 0 would say that there was no alarm.
+Result<uint32_t> sys_alarm(uint32_t seconds) {
+    AlarmState before = set_alarm({seconds * kNsPerSecond, 0});
+    return static_cast<uint32_t>((before.value_ns + kNsPerSecond - 1) / kNsPerSecond);
+}

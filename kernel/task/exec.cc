@@ -1,0 +1,401 @@
+// execve(2): a new program in the calling process.
+//
+//   prepare()  finds the program (through scripts and to its interpreter), packs the
+//              arguments, builds a complete address space. Whatever fails here leaves the
+//              caller as it was.
+//   commit()   ends the other threads and puts the new space in place of the old: the point
+//              of no return. What fails after it (memory for the first stack page) kills the
+//              process, as there is nothing left to return to.
+//
+// The stack that the program finds (System V ABI x86-64, 3.4.1), from the top:
+//   a null word; the strings; 16 random bytes and the platform's name; padding;
+//   auxiliary vector; environment pointers, null; argument pointers, null; count <- RSP
+#include "kernel/abi/elf.h"
+#include "kernel/arch/features.h"
+#include "kernel/arch/fpu.h"
+#include "kernel/base/format.h"
+#include "kernel/base/random.h"
+#include "kernel/base/string.h"
+#include "kernel/mm/user_access.h"
+#include "kernel/metrics/counters.h"
+#include "kernel/sched/run_queue.h"
+#include "kernel/sched/user_bases.h"
+#include "kernel/task/exec_args.h"
+#include "kernel/task/process.h"
+#include "kernel/task/process_private.h"
+#include "kernel/task/program.h"
+
+namespace {
+
+constexpr VirtAddr kStackTop = kUserTop;
+constexpr uint64_t kInitialStack = 256 * 1024;  // more than any arguments take
+constexpr VirtAddr kRelocatableBase = 0x555555554000;  // as on Linux without ASLR
+constexpr int kMaxScripts = 4;
+constexpr uint64_t kPlatformSize = 8;
+constexpr char kPlatform[kPlatformSize] = "x86_64";
+constexpr uint64_t kRandomSize = 16;
+constexpr uint32_t kLimitStack = 3, kLimitAddressSpace = 9;  // RLIMIT_STACK, RLIMIT_AS
+
+// ---- Arguments ----
+
+class UserArgs final : public ArgSource {
+  public:
+    Result<uint64_t> fetch_pointer(uint64_t address) override {
+        return UserIn<uint64_t>(address).read();
+    }
+    Result<size_t> fetch_string(char* to, uint64_t address, size_t size) override {
+        if (address >= kUserTop) return Error(EFAULT);
+        if (size > kUserTop - address) size = kUserTop - address;
+        uint8_t faulted = 0;
+        size_t copied = user_copy_string(to, address, size, &faulted);
+        if (copied == 0 || (faulted != 0 && to[copied - 1] != '\0')) return Error(EFAULT);
+        return copied;
+    }
+    char* new_page() override {
+        Result<Frame*> frame = frame_alloc();
+        return frame.ok() ? static_cast<char*>(frame_data(frame.value())) : nullptr;
+    }
+    void free_page(char* page) override { frame_unref(frame_of(virt_to_phys(page))); }
+};
+
+// Gives the strings after the script prefix: argv (without its first `skip`), then envp.
+struct ArgumentLists {
+    virtual Result<uint32_t> add_arguments(PackedArgs& args, uint32_t skip) const = 0;
+    virtual Result<uint32_t> add_environment(PackedArgs& args) const = 0;
+
+  protected:
+    ~ArgumentLists() = default;
+};
+
+struct UserLists final : ArgumentLists {
+    VirtAddr arguments, environment;
+    UserLists(VirtAddr arguments, VirtAddr environment)
+        : arguments(arguments), environment(environment) {}
+    Result<uint32_t> add_arguments(PackedArgs& args, uint32_t skip) const override {
+        return args.add_array(arguments, skip);
+    }
+    Result<uint32_t> add_environment(PackedArgs& args) const override {
+        return args.add_array(environment, 0);
+    }
+};
+
+struct KernelLists final : ArgumentLists {
+    const char *const *arguments, *const *environment;
+    KernelLists(const char* const* arguments, const char* const* environment)
+        : arguments(arguments), environment(environment) {}
+    static Result<uint32_t> add_all(PackedArgs& args, const char* const* texts) {
+        uint32_t added = 0;
+        for (; texts[added] != nullptr; added++) TRY(args.add(texts[added]));
+        return added;
+    }
+    Result<uint32_t> add_arguments(PackedArgs& args, uint32_t skip) const override {
+        return add_all(args, arguments + skip);
+    }
+    Result<uint32_t> add_environment(PackedArgs& args) const override {
+        return add_all(args, environment);
+    }
+};
+
+// ---- One execve ----
+
+class Exec {
+  public:
+    explicit Exec(const char* path)
+        : path_(path),
+          process_(current_process()),
+          args_(source_, process_.limits[kLimitStack].soft / 4) {}
+    ~Exec() {
+        if (space_ != nullptr) space_->unref();
+    }
+    Result<void> prepare(const ArgumentLists& lists);
+    // After end_other_threads.
+    void commit(TrapFrame& frame);
+
+  private:
+    Result<void> follow_scripts();
+    Result<void> pack(const ArgumentLists& lists);
+    Result<void> build_space();
+    Result<void> unshare();
+
+    void replace_space();
+    void reset_process();
+    void reset_thread(Thread& thread);
+    Result<VirtAddr> build_stack();
+    Result<void> write_words(VirtAddr sp, VirtAddr strings, VirtAddr block);
+
+    const char* path_;    // as given
+    const char* binary_;  // what is run in the end: path_ or the last interpreter
+    Process& process_;
+    UserArgs source_;
+    PackedArgs args_;
+    ProgramFile file_;
+    PageBuffer scripts_;              // interpreter and argument of each script met
+    const char* prefix_[2 * kMaxScripts + 1];  // strings in front of argv, last one first
+    uint32_t prefix_count_ = 0;
+    uint32_t argument_count_ = 0, environment_count_ = 0;
+    AddressSpace* space_ = nullptr;
+    LoadedImage main_{}, interpreter_{};
+    bool has_interpreter_ = false;
+};
+
+// #!: the script's argv[0] gives way to "interpreter [argument] script", and the
+// interpreter may be a script again.
+Result<void> Exec::follow_scripts() {
+    binary_ = path_;
+    file_ = TRY(ProgramFile::open(path_));
+    char* space = nullptr;
+    for (int depth = 0; is_script(file_.head()); depth++) {
+        if (depth == kMaxScripts) return Error(ELOOP);
+        if (depth == 0) {
+            scripts_ = TRY(PageBuffer::create());
+            space = scripts_.data();
+        } else {
+            prefix_count_--;  // the interpreter of before: now a script, named again below
+        }
+        ScriptLine line = TRY(parse_script(file_.head()));
+        prefix_[prefix_count_++] = binary_;
+        // Two strings of at most 255 bytes a script: they fit the page.
+        auto keep = [&space](std::string_view text) {
+            char* kept = space;
+            memcpy(space, text.data(), text.size());
+            space += text.size();
+            *space++ = '\0';
+            return kept;
+        };
+        if (!line.argument.empty()) prefix_[prefix_count_++] = keep(line.argument);
+        binary_ = prefix_[prefix_count_++] = keep(line.interpreter);
+        file_ = TRY(ProgramFile::open(binary_));
+    }
+    return {};
+}
+
+Result<void> Exec::pack(const ArgumentLists& lists) {
+    for (uint32_t i = prefix_count_; i-- > 0;) TRY(args_.add(prefix_[i]));
+    argument_count_ =
+        prefix_count_ + TRY(lists.add_arguments(args_, prefix_count_ != 0 ? 1 : 0));
+    if (argument_count_ == 0) {  // programs rely on an argv[0] (CVE-2021-4034)
+        TRY(args_.add(""));
+        argument_count_ = 1;
+    }
+    environment_count_ = TRY(lists.add_environment(args_));
+    return args_.add(path_);  // AT_EXECFN
+}
+
+Result<void> Exec::build_space() {
+    ElfImage image = TRY(parse_elf(file_.head(), file_.size));
+    space_ = TRY(AddressSpace::create());
+    space_->limit_bytes = process_.limits[kLimitAddressSpace].soft;
+    TRY(space_->map_stack(kStackTop, kInitialStack, process_.limits[kLimitStack].soft));
+    main_ = TRY(map_program(*space_, file_, image, kRelocatableBase));
+    space_->code_start = image.low + main_.bias;
+    space_->code_end = image.high + main_.bias;
+    space_->init_break(image.high + main_.bias);
+    if (image.interpreter_size == 0) return {};
+
+    PageBuffer path = TRY(PageBuffer::create());
+    TRY(file_.read(path.data(), image.interpreter_offset, image.interpreter_size));
+    if (path.data()[image.interpreter_size - 1] != '\0') return Error(ENOEXEC);
+    ProgramFile interpreter = TRY(ProgramFile::open(path.data()));
+    ElfImage interpreter_image = TRY(parse_elf(interpreter.head(), interpreter.size));
+    interpreter_ = TRY(map_program(*space_, interpreter, interpreter_image, 0));
+    has_interpreter_ = true;
+    return {};
+}
+
+// Descriptors and actions shared with another process become ours alone.
+Result<void> Exec::unshare() {
+    if (process_.files->shared()) {
+        FdTable* files = TRY(process_.files->clone());
+        MutexGuard tree(process_tree);
+        std::exchange(process_.files, files)->unref();
+    }
+    if (process_.signals.actions->shared()) {
+        SignalActions* actions = TRY(process_.signals.actions->clone());
+        MutexGuard tree(process_tree);
+        std::exchange(process_.signals.actions, actions)->unref();
+    }
+    return {};
+}
+
+Result<void> Exec::prepare(const ArgumentLists& lists) {
+    TRY(follow_scripts());
+    TRY(pack(lists));
+    TRY(build_space());
+    return unshare();
+}
+
+// ---- The point of no return ----
+
+void Exec::replace_space() {
+    AddressSpace* old;
+    {
+        MutexGuard tree(process_tree);  // for /proc
+        old = std::exchange(process_.space, space_);
+        process_.shares_space = false;
+    }
+    current_thread()->space = space_;
+    switch_space(space_);
+    space_ = nullptr;
+    release_vfork_parent(process_);
+    if (old != nullptr) old->unref();
+}
+
+void Exec::reset_process() {
+    process_.did_exec = true;
+    process_.exit_signal = SIGCHLD;
+    process_.signals.actions->reset_handlers();
+    process_.files->close_for_exec();
+    Inode* old;
+    {
+        SpinGuard guard(process_.lock);
+        old = std::exchange(process_.executable, file_.inode.release());
+        copy_string(process_.executable_path, binary_, sizeof process_.executable_path);
+    }
+    if (old != nullptr) old->unref();
+}
+
+void Exec::reset_thread(Thread& thread) {
+    thread.robust_list = thread.clear_child_tid = 0;
+    signal_stack(thread) = {};
+    const char* name = path_;
+    for (const char* c = path_; *c != '\0'; c++) {
+        if (*c == '/' && c[1] != '\0') name = c + 1;
+    }
+    copy_string(thread.name, name, sizeof thread.name);
+    fpu_init_area(thread.fpu);
+    fpu_restore(thread.fpu);
+    user_bases_set(0, 0);
+}
+
+// Writes 64-bit words upward from an address, many at a time.
+class WordWriter {
+  public:
+    explicit WordWriter(VirtAddr address) : address_(address) {}
+    Result<void> put(uint64_t word) {
+        words_[count_++] = word;
+        return count_ == kCapacity ? flush() : Result<void>{};
+    }
+    Result<void> put(uint64_t first, uint64_t second) {
+        TRY(put(first));
+        return put(second);
+    }
+    Result<void> flush() {
+        TRY(copy_to_user(address_, words_, count_ * sizeof(uint64_t)));
+        address_ += count_ * sizeof(uint64_t);
+        count_ = 0;
+        return {};
+    }
+
+  private:
+    static constexpr size_t kCapacity = 64;
+    VirtAddr address_;
+    size_t count_ = 0;
+    uint64_t words_[kCapacity];
+};
+
+constexpr uint64_t kAuxiliaryWords = 2 * 20;
+
+Result<void> Exec::write_words(VirtAddr sp, VirtAddr strings, VirtAddr block) {
+    const ElfImage& image = main_.image;
+    WordWriter out(sp);
+    TRY(out.put(argument_count_));
+    uint32_t index = 0;
+    for (; index < argument_count_; index++) TRY(out.put(strings + args_.offset(index)));
+    TRY(out.put(0));
+    for (; index < argument_count_ + environment_count_; index++)
+        TRY(out.put(strings + args_.offset(index)));
+    TRY(out.put(0));
+    VirtAddr headers = image.program_headers == 0 ? 0 : image.program_headers + main_.bias;
+    TRY(out.put(abi::kAuxProgramHeaders, headers));
+    TRY(out.put(abi::kAuxProgramHeaderSize, sizeof(abi::ElfProgramHeader)));
+    TRY(out.put(abi::kAuxProgramHeaderCount, image.program_header_count));
+    TRY(out.put(abi::kAuxPageSize, kPageSize));
+    TRY(out.put(abi::kAuxBase, has_interpreter_ ? interpreter_.bias : 0));
+    TRY(out.put(abi::kAuxFlags, 0));
+    TRY(out.put(abi::kAuxEntry, image.entry + main_.bias));
+    TRY(out.put(abi::kAuxUid, process_.uid));
+    TRY(out.put(abi::kAuxEuid, process_.euid));
+    TRY(out.put(abi::kAuxGid, process_.gid));
+    TRY(out.put(abi::kAuxEgid, process_.egid));
+    TRY(out.put(abi::kAuxPlatform, block + kRandomSize));
+    TRY(out.put(abi::kAuxHwcap, x86::cpuid(1).edx));
+    constexpr uint64_t kHwcap2FsGsBase = 2;
+    TRY(out.put(abi::kAuxHwcap2, cpu_features.fsgsbase ? kHwcap2FsGsBase : 0));
+    TRY(out.put(abi::kAuxClockTicks, 100));
+    TRY(out.put(abi::kAuxSecure, 0));
+    TRY(out.put(abi::kAuxRandom, block));
+    TRY(out.put(abi::kAuxExecFn, strings + args_.offset(index)));
+    TRY(out.put(abi::kAuxMinSigStackSize, 1024 + cpu_features.xsave_size));
+    TRY(out.put(abi::kAuxNull, 0));
+    return out.flush();
+}
+
+// Returns the stack pointer that the program starts with.
+Result<VirtAddr> Exec::build_stack() {
+    VirtAddr strings = kStackTop - sizeof(uint64_t) - args_.bytes();
+    VirtAddr block = round_down(strings - kRandomSize - kPlatformSize, 16);
+    uint64_t words = argument_count_ + environment_count_ + 3 + kAuxiliaryWords;
+    VirtAddr sp = round_down(block - words * sizeof(uint64_t), 16);
+    AddressSpace& space = *process_.space;
+    space.populate(sp, kStackTop - sp, Access::Write);
+
+    for (uint64_t at = 0; at < args_.bytes();) {
+        std::string_view piece = args_.piece(at);
+        TRY(copy_to_user(strings + at, piece.data(), piece.size()));
+        at += piece.size();
+    }
+    char bytes[kRandomSize + kPlatformSize];
+    random_fill(bytes, kRandomSize);
+    memcpy(bytes + kRandomSize, kPlatform, kPlatformSize);
+    TRY(copy_to_user(block, bytes, sizeof bytes));
+    TRY(write_words(sp, strings, block));
+
+    space.stack_start = sp;
+    space.arg_start = strings;
+    space.arg_end = space.env_start = strings + args_.offset(argument_count_);
+    space.env_end = strings + args_.offset(argument_count_ + environment_count_);
+    return sp;
+}
+
+void Exec::commit(TrapFrame& frame) {
+    replace_space();
+    reset_process();
+    reset_thread(*current_thread());
+    Result<void> cleared = clear_tails(main_);
+    if (cleared.ok() && has_interpreter_) cleared = clear_tails(interpreter_);
+    Result<VirtAddr> sp = build_stack();
+    if (!cleared.ok() || !sp.ok()) return begin_exit_group(SIGKILL);
+    const LoadedImage& first = has_interpreter_ ? interpreter_ : main_;
+    constexpr uint64_t kFlagsAtStart = 0x202;  // IF and the bit that is always set
+    // RCX differs from RIP, so the way out restores all registers (solutions/3-syscall).
+    frame = {};
+    frame.vector = kSyscallVector;
+    frame.rip = first.image.entry + first.bias;
+    frame.cs = USER_CS | 3;
+    frame.rflags = kFlagsAtStart;
+    frame.rsp = sp.value();
+    frame.ss = USER_DS | 3;
+    count_event(Event::Execs);
+}
+
+Result<void> run(const char* path, const ArgumentLists& lists, TrapFrame& frame) {
+    Exec exec(path);
+    TRY(exec.prepare(lists));
+    TRY(end_other_threads());
+    exec.commit(frame);
+    return {};
+}
+
+}  // namespace
+
+Result<void> exec_user(VirtAddr path, VirtAddr arguments, VirtAddr environment) {
+    PageBuffer buffer = TRY(PageBuffer::create());
+    TRY(copy_string_from_user(buffer.data(), path, kMaxPath));
+    return run(buffer.data(), UserLists(arguments, environment),
+               *current_thread()->user_frame);
+}
+
+Result<void> exec_kernel(const char* path, const char* const* arguments,
+                         const char* const* environment, TrapFrame& frame) {
+    return run(path, KernelLists(arguments, environment), frame);
+}

@@ -1,0 +1,91 @@
+#include "kernel/task/exec_args.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernel/base/assert.h"
+
+namespace {
+constexpr uint64_t kPointerSize = sizeof(uint64_t);
+}
+
+PackedArgs::PackedArgs(ArgSource& source, uint64_t limit)
+    : source_(source), limit_(std::min(limit, kMaxBytes)) {}
+
+PackedArgs::~PackedArgs() {
+    for (char* page : strings_) {
+        if (page != nullptr) source_.free_page(page);
+    }
+    for (char* page : offsets_) {
+        if (page != nullptr) source_.free_page(page);
+    }
+}
+
+Result<void> PackedArgs::begin_string() {
+    if (bytes_ + (count_ + 1) * kPointerSize > limit_) return Error(E2BIG);
+    char*& page = offsets_[count_ / kOffsetsPerPage];
+    if (page == nullptr) page = source_.new_page();
+    if (page == nullptr) return Error(ENOMEM);
+    reinterpret_cast<uint32_t*>(page)[count_ % kOffsetsPerPage] =
+        static_cast<uint32_t>(bytes_);
+    count_++;
+    return {};
+}
+
+Result<char*> PackedArgs::room(uint64_t& size) {
+    uint64_t left = limit_ - count_ * kPointerSize - bytes_;
+    if (left == 0) return Error(E2BIG);
+    char*& page = strings_[bytes_ / kPageSize];
+    if (page == nullptr) page = source_.new_page();
+    if (page == nullptr) return Error(ENOMEM);
+    size = std::min(left, kPageSize - bytes_ % kPageSize);
+    return page + bytes_ % kPageSize;
+}
+
+Result<void> PackedArgs::add(std::string_view text) {
+    TRY(begin_string());
+    for (bool ended = false; !ended;) {
+        uint64_t size;
+        char* to = TRY(room(size));
+        size_t part = std::min<size_t>(size, text.size());
+        memcpy(to, text.data(), part);
+        text.remove_prefix(part);
+        ended = text.empty() && part < size;
+        if (ended) to[part++] = '\0';
+        bytes_ += part;
+    }
+    return {};
+}
+
+Result<uint32_t> PackedArgs::add_array(uint64_t array, uint32_t skip) {
+    if (array == 0) return uint32_t{0};
+    uint32_t added = 0;
+    for (uint64_t i = 0;; i++) {
+        uint64_t string = TRY(source_.fetch_pointer(array + i * kPointerSize));
+        if (string == 0) return added;
+        if (i < skip) continue;
+        TRY(begin_string());
+        added++;
+        for (bool ended = false; !ended;) {
+            uint64_t size;
+            char* to = TRY(room(size));
+            size_t part = TRY(source_.fetch_string(to, string, size));
+            if (part == 0 || part > size) return Error(EFAULT);
+            ended = to[part - 1] == '\0';
+            string += part;
+            bytes_ += part;
+        }
+    }
+}
+
+uint32_t PackedArgs::offset(uint32_t index) const {
+    ASSERT(index < count_);
+    return reinterpret_cast<const uint32_t*>(
+        offsets_[index / kOffsetsPerPage])[index % kOffsetsPerPage];
+}
+
+std::string_view PackedArgs::piece(uint64_t at) const {
+    if (at >= bytes_) return {};
+    uint64_t in_page = at % kPageSize;
+    return {strings_[at / kPageSize] + in_page, std::min(bytes_ - at, kPageSize - in_page)};
+}

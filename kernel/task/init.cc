@@ -1,0 +1,120 @@
+// Setting up the task layer, and process 1.
+#include "kernel/arch/features.h"
+#include "kernel/arch/traps.h"
+#include "kernel/arch/tsc.h"
+#include "kernel/arch/x86.h"
+#include "kernel/base/log.h"
+#include "kernel/base/random.h"
+#include "kernel/task/clock.h"
+#include "kernel/task/fault.h"
+#include "kernel/task/process.h"
+#include "kernel/task/process_private.h"
+
+namespace {
+
+constexpr uint64_t kInfinity = ~0ull;  // RLIM_INFINITY
+constexpr uint32_t kLimitStack = 3, kLimitCore = 4, kLimitProcesses = 6, kLimitFiles = 7,
+                   kLimitLockedMemory = 8, kLimitSignals = 11, kLimitQueues = 12,
+                   kLimitNice = 13, kLimitRealTime = 14;
+constexpr const char* kEnvironment[] = {"HOME=/", "TERM=linux",
+                                        "PATH=/bin:/sbin:/usr/bin:/usr/sbin", nullptr};
+
+void reap_thread(Thread& thread) {
+    if (thread.tid != 0) signal_destroy_thread(thread);  // kernel threads have none
+    thread_free(thread);
+}
+
+void seed_random() {
+    uint64_t words[6] = {x86::rdtsc(), realtime_ns(), 0, 0, 0, 0};
+    if (cpu_features.rdrand) {
+        // Ten tries are enough (Intel SDM vol. 1, 7.3.17); a chip that fails gives zeros.
+        for (int i = 2; i < 6; i++) {
+            bool ok = false;
+            for (int tries = 0; tries < 10 && !ok; tries++)
+                asm volatile("rdrand %0" : "=r"(words[i]), "=@ccc"(ok));
+        }
+    }
+    random_seed(words);
+}
+
+void set_default_limits(Process& process) {
+    for (ResourceLimit& limit : process.limits) limit = {kInfinity, kInfinity};
+    process.limits[kLimitStack] = {8 * 1024 * 1024, kInfinity};
+    process.limits[kLimitCore] = {0, kInfinity};
+    process.limits[kLimitProcesses] = {32768, 32768};
+    process.limits[kLimitFiles] = {FdTable::kMaxDescriptors, FdTable::kMaxDescriptors};
+    process.limits[kLimitLockedMemory] = {8 * 1024 * 1024, 8 * 1024 * 1024};
+    process.limits[kLimitSignals] = {4096, 4096};
+    process.limits[kLimitQueues] = {819200, 819200};
+    process.limits[kLimitNice] = process.limits[kLimitRealTime] = {0, 0};
+}
+
+// Descriptors 0, 1 and 2 on the console, which init would miss for its first words.
+void open_console(Process& process) {
+    WalkContext context = {vfs_root(), vfs_root()};
+    Result<File*> console = vfs_open(context, "/dev/console", O_RDWR, 0);
+    if (!console.ok()) {
+        log_warning("init has no /dev/console: errno %d", console.error().number());
+        return;
+    }
+    for (int fd = 0; fd < 3; fd++) {
+        if (fd > 0) console.value()->ref();
+        (void)process.files->add(console.value(), false);
+    }
+}
+
+// Makes the calling kernel thread the first thread of a new process 1.
+Result<void> become_process(Thread& thread) {
+    Process* process = TRY(process_create());
+    process->signals.actions = TRY(SignalActions::create());
+    process->files = TRY(FdTable::create());
+    process->working_directory = vfs_root();
+    process->working_directory->ref();
+    set_default_limits(*process);
+    TRY(thread_add_fpu(thread));
+    signal_init_thread(thread, nullptr);
+    MutexGuard tree(process_tree);
+    thread.tid = process->pid = allocate_tid();
+    ASSERT(process->pid == 1);
+    thread.process = process;
+    link_process(*process, nullptr);
+    return link_thread(*process, thread);
+}
+
+const char* explain(int error) {
+    switch (error) {
+        case ENOENT: return "ENOENT (is the initramfs there, with this file and its interpreter?)";
+        case EACCES: return "EACCES (is it an executable file?)";
+        case ENOEXEC: return "ENOEXEC (is it an x86-64 program?)";
+        case ENOMEM: return "ENOMEM (out of memory)";
+        default: return "unexpected error";
+    }
+}
+
+}  // namespace
+
+void start_init(const char* path) {
+    Thread& thread = *current_thread();
+    Result<void> result = become_process(thread);
+    TrapFrame frame;
+    if (result.ok()) {
+        open_console(*thread.process);
+        const char* const arguments[] = {path, nullptr};
+        result = exec_kernel(path, arguments, kEnvironment, frame);
+    }
+    if (!result.ok()) {
+        int error = result.error().number();
+        panic("cannot run %s: %s, errno %d", path, explain(error), error);
+    }
+    x86::cli();
+    user_return_work(&frame);
+    trap_return(&frame);
+}
+
+void task_init() {
+    fault_init();
+    thread_set_reaper(reap_thread);
+    set_interrupt_check(task_sleep_interrupted);
+    clock_init();
+    seed_random();
+}

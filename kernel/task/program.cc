@@ -1,0 +1,130 @@
+#include "kernel/task/program.h"
+
+#include <algorithm>
+
+#include "kernel/abi/mman.h"
+#include "kernel/mm/user_access.h"
+#include "kernel/task/process.h"
+
+namespace {
+
+constexpr size_t kMaxScriptLine = 255;  // as on Linux
+// Larger segments are left to fault-around: most of a large program is never run.
+constexpr uint64_t kPopulateLimit = 2 * 1024 * 1024;
+// Of writable segments, which are copied page by page, only the small ones, that the start
+// of the program writes all over (GOT, .data).
+constexpr uint64_t kCopyLimit = 8 * kPageSize;
+
+constexpr std::string_view kBlanks = " \t";
+
+struct Extent {
+    VirtAddr start, file_end, end;  // whole pages
+};
+
+Extent extent_of(const ElfSegment& segment, uint64_t bias) {
+    VirtAddr address = segment.address + bias;
+    Extent extent;
+    extent.start = round_down(address, kPageSize);
+    extent.file_end = segment.file_size == 0
+                          ? extent.start
+                          : round_up(address + segment.file_size, kPageSize);
+    extent.end = std::max(round_up(address + segment.memory_size, kPageSize), extent.file_end);
+    return extent;
+}
+
+Result<void> map_segment(AddressSpace& space, PageSource* source, const ElfSegment& segment,
+                         uint64_t bias) {
+    constexpr uint32_t kFlags = MAP_PRIVATE | MAP_FIXED;
+    Extent extent = extent_of(segment, bias);
+    if (extent.file_end > extent.start) {
+        uint64_t size = extent.file_end - extent.start;
+        TRY(space.map(extent.start, size, segment.protection, kFlags, source,
+                      round_down(segment.file_offset, kPageSize)));
+        bool writable = (segment.protection & kProtWrite) != 0;
+        if (!writable && size <= kPopulateLimit)
+            space.populate(extent.start, size, Access::Read);
+        if (writable && size <= kCopyLimit)
+            space.populate(extent.start, size, Access::Write);
+    }
+    if (extent.end > extent.file_end)
+        TRY(space.map(extent.file_end, extent.end - extent.file_end, segment.protection,
+                      kFlags | MAP_ANONYMOUS, nullptr, 0));
+    return {};
+}
+
+}  // namespace
+
+Result<ProgramFile> ProgramFile::open(const char* path) {
+    ProcessWalk walk = TRY(ProcessWalk::at(AT_FDCWD, path[0] == '/'));
+    ProgramFile file;
+    file.inode.reset(TRY(vfs_walk(walk.context(), path, kFollow)));
+    if (file.inode->type() != S_IFREG) return Error(EACCES);
+    TRY(vfs_check_access(*file.inode, walk.context().uid, walk.context().gid, X_OK));
+    if (file.source() == nullptr) return Error(EACCES);
+    file.size = file.inode->stat().size;
+    if (file.size == 0) return Error(ENOEXEC);
+    file.head_page = PageBuffer(TRY(file.source()->get_page(0)));
+    return file;
+}
+
+Result<void> ProgramFile::read(void* to, uint64_t offset, uint64_t size) const {
+    auto* out = static_cast<char*>(to);
+    while (size > 0) {
+        Result<Frame*> frame = source()->get_page(offset / kPageSize);
+        if (!frame.ok()) return Error(EIO);
+        PageBuffer page(frame.value());
+        uint64_t part = std::min(size, kPageSize - offset % kPageSize);
+        memcpy(out, page.data() + offset % kPageSize, part);
+        out += part;
+        offset += part;
+        size -= part;
+    }
+    return {};
+}
+
+bool is_script(std::span<const uint8_t> head) {
+    return head.size() > 2 && head[0] == '#' && head[1] == '!';
+}
+
+Result<ScriptLine> parse_script(std::span<const uint8_t> head) {
+    std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
+    size_t end = text.find('\n');
+    if (end == text.npos) end = text.size();
+    if (end > kMaxScriptLine) return Error(ENOEXEC);
+    std::string_view line(text.data() + 2, end - 2);
+    size_t start = line.find_first_not_of(kBlanks);
+    if (start == line.npos) return Error(ENOEXEC);
+    line.remove_prefix(start);
+    line.remove_suffix(line.size() - 1 - line.find_last_not_of(kBlanks));
+    size_t blank = line.find_first_of(kBlanks);
+    if (blank == line.npos) return ScriptLine{line, {}};
+    std::string_view interpreter(line.data(), blank);
+    line.remove_prefix(line.find_first_not_of(kBlanks, blank));
+    return ScriptLine{interpreter, line};
+}
+
+Result<LoadedImage> map_program(AddressSpace& space, const ProgramFile& file,
+                                const ElfImage& image, VirtAddr base) {
+    if (image.relocatable && base == 0) {
+        // Ask mmap for room, then use it.
+        uint64_t size = image.high - image.low;
+        base = TRY(space.map(0, size, 0, MAP_PRIVATE | MAP_ANONYMOUS, nullptr, 0));
+        TRY(space.unmap(base, size));
+    }
+    LoadedImage loaded = {image, image.relocatable ? base - image.low : 0};
+    for (uint32_t i = 0; i < image.segment_count; i++)
+        TRY(map_segment(space, file.source(), image.segments[i], loaded.bias));
+    return loaded;
+}
+
+Result<void> clear_tails(const LoadedImage& loaded) {
+    for (uint32_t i = 0; i < loaded.image.segment_count; i++) {
+        const ElfSegment& segment = loaded.image.segments[i];
+        if (segment.memory_size == segment.file_size || segment.file_size == 0 ||
+            (segment.protection & kProtWrite) == 0)
+            continue;
+        VirtAddr file_end = segment.address + segment.file_size + loaded.bias;
+        TRY(clear_user(file_end, round_up(file_end, kPageSize) - file_end));
+    }
+    return {};
+}

@@ -1,0 +1,68 @@
+// A program file that execve is about to run, and the address space that it is put into.
+// Nothing here touches the running program: all of it can fail.
+#pragma once
+#include "kernel/fs/inode.h"
+#include "kernel/mm/address_space.h"
+#include "kernel/mm/frame.h"
+#include "kernel/task/elf.h"
+
+// A page of kernel memory, straight from the frame allocator: for buffers too big for the
+// stack that live for one call.
+class PageBuffer {
+  public:
+    static Result<PageBuffer> create() { return PageBuffer(TRY(frame_alloc())); }
+    // Takes over a reference.
+    explicit PageBuffer(Frame* frame = nullptr) : frame_(frame) {}
+    PageBuffer(PageBuffer&& other) : frame_(other.frame_) { other.frame_ = nullptr; }
+    PageBuffer& operator=(PageBuffer&& other) {
+        std::swap(frame_, other.frame_);
+        return *this;
+    }
+    ~PageBuffer() {
+        if (frame_ != nullptr) frame_unref(frame_);
+    }
+    char* data() const { return static_cast<char*>(frame_data(frame_)); }
+
+  private:
+    Frame* frame_;
+};
+
+// An executable file with its first page.
+struct ProgramFile {
+    InodeRef inode;
+    PageBuffer head_page;
+    uint64_t size = 0;
+
+    // The calling process may execute it: EACCES, ENOENT, ENOEXEC (empty) and what a path
+    // walk gives.
+    static Result<ProgramFile> open(const char* path);
+    std::span<const uint8_t> head() const {
+        return {reinterpret_cast<const uint8_t*>(head_page.data()),
+                size < kPageSize ? size : kPageSize};
+    }
+    PageSource* source() const { return inode->page_source(); }
+    // EIO where the file is shorter than that by now.
+    Result<void> read(void* to, uint64_t offset, uint64_t size) const;
+};
+
+// The first line of a script, "#! interpreter [argument]", in place.
+struct ScriptLine {
+    std::string_view interpreter;
+    std::string_view argument;  // empty: none
+};
+// Is it a script (it begins with "#!")? ENOEXEC when its line is too long or names nothing.
+bool is_script(std::span<const uint8_t> head);
+Result<ScriptLine> parse_script(std::span<const uint8_t> head);
+
+// Where a program has been put.
+struct LoadedImage {
+    ElfImage image;
+    uint64_t bias;  // load address minus link address
+};
+// Maps the segments of `file` into `space`: private file mappings and, for what goes beyond
+// the file, anonymous memory. A relocatable image goes to `base` (0: where mmap would).
+// The rest of a segment's last file page is not cleared yet: clear_tails.
+Result<LoadedImage> map_program(AddressSpace& space, const ProgramFile& file,
+                                const ElfImage& image, VirtAddr base);
+// Zeroes what follows the file's part in the last page of each segment. In the space itself.
+Result<void> clear_tails(const LoadedImage& loaded);
