@@ -100,8 +100,6 @@ endef
 #   host-suites-N    host tests, linked with this variant's units
 #   boot-suite-N     booted tests, the same for all variants
 define suite
-HOST_SUITES_$1 :=
-$(foreach s,asan tsan,$(eval $(call host_suite,$1,$s)))
 BOOT_SUITE_$1 := $(if $(wildcard grader/suites/$(call lab_name,$1)/boot_*.cc),$(BUILD)/bin/suite-$1)
 $(BUILD)/bin/suite-$1: $(call grader_objects,$(wildcard grader/suites/$(call lab_name,$1)/boot_*.cc)) \
     $(SUITE_COMMON) $(GRADER_LIB)
@@ -116,6 +114,7 @@ endef
 graded-kernel: $(KERNEL) $(INITRAMFS)
 	@printf '%s\n' kernel=$(KERNEL) initramfs=$(INITRAMFS)
 HOST_TEST_OBJECTS :=
+$(foreach n,$(LABS),$(foreach s,asan tsan,$(eval $(call host_suite,$n,$s))))
 $(foreach n,$(LABS),$(eval $(call suite,$n)))
 
 # ---- Fuzzers: grader/fuzz/x.cc with libFuzzer, seeds in x.seeds/; the kernel sources that

@@ -20,6 +20,7 @@
 #include "kernel/base/log.h"
 #include "kernel/base/runtime.h"
 #include "kernel/drivers/acpi.h"
+#include "kernel/drivers/screen.h"
 #include "kernel/drivers/serial.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/mm/address_space.h"
@@ -146,6 +147,7 @@ extern "C" [[noreturn]] void kmain(uint32_t magic, uint32_t info) {
     enable_cpu_features();
     descriptors_boot_cpu();         // lab 1; from here on traps are reported
     memory_init();                  // lab 2
+    if (kernel_options.screen_console) screen_init(boot_info.framebuffer);
 
     acpi_init();
     apic_init();

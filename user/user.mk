@@ -115,11 +115,11 @@ $(INITRAMFS): $(USER_PROGRAMS) $(user_files) $(user_out)/contents $(user_busybox
 	    ln -sf busybox bin/sh && rm -f sbin/poweroff sbin/halt sbin/reboot && \
 	    ln -s poweroff sbin/halt && ln -s poweroff sbin/reboot
 	$(Q)cd $(user_out)/root && \
-	    cp --parents $(patsubst $(user_out)/root/%,%,$(USER_PROGRAMS)) $(CURDIR)/$(user_root)
+	    cp --parents $(patsubst $(user_out)/root/%,%,$(USER_PROGRAMS)) $(abspath $(user_root))
 	$(Q)strip $(patsubst $(user_out)/root/%,$(user_root)/%,$(USER_PROGRAMS))
 	$(Q)cp -R user/rootfs/. $(user_root)
 	$(Q)cd $(user_root) && chmod -R u=rwX,go=rX . && chmod 1777 tmp && \
 	    chmod 700 root && find . -exec touch -h -d @0 {} + && \
 	    find . -mindepth 1 -printf '%P\n' | LC_ALL=C sort | \
-	    cpio --quiet -o -H newc --reproducible -R 0:0 > $(CURDIR)/$@.new
+	    cpio --quiet -o -H newc --reproducible -R 0:0 > $(abspath $@.new)
 	$(Q)mv $@.new $@

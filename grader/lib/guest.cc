@@ -119,6 +119,7 @@ GuestResult run_guest_on(Machine& machine, const GuestSpec& spec, const GuestEve
     double begin = monotonic_seconds();
     double host_limit = spec.host_limit > 0 ? spec.host_limit : 4 * spec.limit;
     machine.start();
+    if (spec.machine.paused && events.on_start) events.on_start(machine);
     Channels channels(machine, spec.mark, events, result);
     std::optional<Ending> ending;
     std::string stopped;
@@ -218,6 +219,7 @@ GuestResult run_guest(const GuestSpec& spec, const GuestEvents& events) {
     if (result.outcome == Outcome::Reset && spec.explain && traceable) {
         fs::path trace = folder.path() / "again";
         fs::create_directory(trace);
+        prepared.machine.paused = false;
         std::unique_ptr<Machine> again = make_machine(prepared.machine, trace, true);
         GuestSpec limited = prepared;
         limited.limit = kTraceLimit;

@@ -43,6 +43,8 @@ struct GuestResult {
 
 struct GuestEvents {
     std::function<void(std::string_view)> on_stdout, on_stderr, on_console;
+    // Before the first instruction, when machine.paused is set; must let the machine go on.
+    std::function<void(Machine& machine)> on_start;
     // A line of the control channel; the machine runs on meanwhile.
     std::function<void(const std::string& line, Machine& machine)> on_control;
     // Asked some 50 times a second; a text ends the run as a timeout with that reason.

@@ -361,7 +361,7 @@ std::string describe_cpus(Inspector& inspector, const Symbols& symbols) {
         text += backtrace(inspector, cpu, symbols);
     }
     std::string verdict =
-        all_halted        ? "deadlock: every CPU is idle and nothing will wake it\n"
+        all_halted        ? "deadlock, or a long sleep: every CPU is idle\n"
         : any_kernel_spin ? "livelock: a CPU spins in the kernel with interrupts off\n"
                           : "livelock or endless work: CPUs are busy\n";
     return verdict + text;

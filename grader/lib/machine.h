@@ -33,6 +33,7 @@ struct MachineSpec {
     int memory_mib = 256;
     std::string cpu_model = "max";  // QEMU's -cpu
     std::string kernel_arguments;   // the kernel's command line
+    bool paused = false;            // stand still before the first instruction (QEMU)
     fs::path kernel;
     fs::path initramfs;
     // What the scorecard calls it: qemu-wall, qemu-icount, bochs-smp, qemu-kvm.

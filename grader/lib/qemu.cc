@@ -69,6 +69,7 @@ void QemuMachine::start() {
     }
     add(command, {"-qmp", "unix:" + (folder_ / "qmp").string() + ",server=on,wait=off", "-gdb",
                   "unix:" + (folder_ / "gdb").string() + ",server=on,wait=off"});
+    if (spec_.paused) add(command, {"-S"});
     if (trace_) add(command, {"-d", "int,cpu_reset", "-D", (folder_ / "trace").string()});
     ProcessOptions options;
     options.stdout_file = options.stderr_file = folder_ / "emulator";

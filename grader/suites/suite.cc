@@ -63,7 +63,7 @@ bool same_run(const GuestProgram& a, const GuestProgram& b) {
 bool same_boot(const GuestProgram& a, const GuestProgram& b) {
     return a.machine == b.machine && a.cpus == b.cpus && a.cpu_model == b.cpu_model &&
            a.memory_mib == b.memory_mib && a.boot == b.boot &&
-           a.kernel_arguments == b.kernel_arguments && !a.alone && !b.alone;
+           a.kernel_arguments == b.kernel_arguments && a.at_reset == b.at_reset && !a.alone && !b.alone;
 }
 
 bool selected(const Run& run) {
@@ -149,6 +149,10 @@ class Boot {
         events.on_control = [this](const std::string& line, Machine& machine) {
             control(line, machine);
         };
+        if (first.at_reset != nullptr) {
+            spec.machine.paused = true;
+            events.on_start = [this](Machine& machine) { at_reset(machine); };
+        }
         events.should_stop = [this](double progress) { return overdue(progress); };
         GuestResult result = run_guest(spec, events);
         finish(result);
@@ -182,6 +186,25 @@ class Boot {
         if (name == "inspect") inspect(strtoull(words[2].c_str(), nullptr, 0), machine, guest);
     }
 
+    void at_reset(Machine& machine) {
+        Inspector* inspector = machine.inspector();
+        if (inspector == nullptr) throw InfraError("at_reset is for QEMU only");
+        std::map<std::string, uint64_t> numbers;
+        std::map<std::string, std::string> texts;
+        Inspection inspection{*inspector, {}, 0, symbols_, numbers, texts};
+        try {
+            batch_[0]->program.at_reset(inspection);
+            inspector->resume();
+        } catch (const InfraError& error) {
+            // The machine may have ended meanwhile, as the kernel's doing.
+            texts["at_reset"] = error.what();
+        }
+        for (Guest& guest : guests_) {
+            guest.seen_numbers = numbers;
+            guest.seen_texts = texts;
+        }
+    }
+
     // The program spins at wait_for_host(): look, then let it go on.
     void inspect(uint64_t flag, Machine& machine, Guest& guest) {
         constexpr uint64_t kWaiting = 0x6d656c6c6f776169;
@@ -190,7 +213,7 @@ class Boot {
         for (const CpuState& cpu : inspector->cpus()) {
             uint64_t value = 0;
             if (!inspector->read_space(cpu.cr3, flag, &value, 8) || value != kWaiting) continue;
-            Inspection inspection{*inspector, cpu, symbols_, guest.seen_numbers,
+            Inspection inspection{*inspector, cpu, flag, symbols_, guest.seen_numbers,
                                   guest.seen_texts};
             try {
                 const auto& look = batch_[current_]->program.inspect;

@@ -64,7 +64,8 @@ class Sequence {                           // splitmix64
 // wait_for_host(). Facts are kept by name for the test bodies.
 struct Inspection {
     Inspector& machine;
-    CpuState cpu;  // the CPU that runs the waiting program
+    CpuState cpu;   // the CPU that runs the waiting program
+    uint64_t flag;  // where the program waits: a 1 written there lets it go on
     const Symbols& symbols;
     std::map<std::string, uint64_t>& numbers;
     std::map<std::string, std::string>& texts;
@@ -85,6 +86,10 @@ struct GuestProgram {
     // Called while the machine is stopped, when the program calls wait_for_host("inspect").
     // QEMU only. Let no measured program wait: stopping costs guest time.
     std::function<void(Inspection&)> inspect = {};
+    // Called before the machine's first instruction (`cpu` and `flag` mean nothing yet), to
+    // prepare its memory or to stop it on the way up with run_to. QEMU only. What it finds is
+    // kept even when the kernel does not come to the first program.
+    void (*at_reset)(Inspection&) = nullptr;
 };
 
 struct GuestFigure {

@@ -4,19 +4,27 @@
 
 namespace x86 {
 
+#if __STDC_HOSTED__
+// Host tests: the test plays the device.
+extern "C" uint8_t host_inb(uint16_t port);
+extern "C" void host_outb(uint16_t port, uint8_t value);
+inline uint8_t inb(uint16_t port) { return host_inb(port); }
+inline void outb(uint16_t port, uint8_t value) { host_outb(port, value); }
+#else
+inline uint8_t inb(uint16_t port) {
+    uint8_t value;
+    asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
 inline void outb(uint16_t port, uint8_t value) {
     asm volatile("outb %0, %1" : : "a"(value), "Nd"(port));
 }
+#endif
 inline void outw(uint16_t port, uint16_t value) {
     asm volatile("outw %0, %1" : : "a"(value), "Nd"(port));
 }
 inline void outl(uint16_t port, uint32_t value) {
     asm volatile("outl %0, %1" : : "a"(value), "Nd"(port));
-}
-inline uint8_t inb(uint16_t port) {
-    uint8_t value;
-    asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
 }
 inline uint16_t inw(uint16_t port) {
     uint16_t value;

@@ -22,9 +22,6 @@
 
 namespace {
 
-// Kept free below a stack, so that one that overflows its limit hits nothing (Linux has the
-// same 1 MiB since "Stack Clash", CVE-2017-1000364).
-constexpr uint64_t kStackGap = 256 * kPageSize;
 // What a fault on a page of a file brings along, aligned around it.
 constexpr uint64_t kFaultAround = 16 * kPageSize;
 

@@ -52,6 +52,10 @@ struct Region {
     TreapLink<Region> tree_link;
 };
 
+// Kept free below a stack, so that one that overflows its limit hits nothing (Linux has the
+// same 1 MiB since "Stack Clash", CVE-2017-1000364).
+inline constexpr uint64_t kStackGap = 256 * kPageSize;
+
 // Beside MAP_* in the flags of AddressSpace::map: the file of a shared mapping is not open
 // for writing, so mprotect may not make it writable.
 inline constexpr uint32_t kMapNeverWrite = 1u << 31;

@@ -14,8 +14,6 @@
 
 namespace {
 
-constexpr uint64_t kStackGap = 256 * kPageSize;
-
 // May `b`, which follows `a`, become a part of it?
 bool can_merge(const Region& a, const Region& b) {
     if (a.end != b.start || a.protection != b.protection || a.shared != b.shared ||

@@ -11,8 +11,8 @@
 
 enum class LockRank : uint32_t {
     // Mutexes (sleep)
-    ProcessTree = 1,  // parents, children, groups, sessions
-    FileOffset,       // an open file's offset, over a whole transfer
+    FileOffset = 1,   // an open file's offset, over a whole transfer, whatever that takes
+    ProcessTree,      // parents, children, groups, sessions
     Rename,           // one rename of a directory at a time
     Directory,        // an inode that is a directory; parent before child
     Inode,            // any other inode, its pages and size; two in address order

@@ -2,6 +2,7 @@
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <signal.h>
+#include <time.h>
 #include <utime.h>
 
 #include "user/tests/common/posix/posix.h"
@@ -218,8 +219,9 @@ void test_permissions() {
     mkdir("sticky", 0755);
     chmod("shared", 0777);
     chmod("sticky", 01777);
-    make_text("sticky/file", "x", 0666);
-    make_text("shared/file", "x", 0666);
+    make_text("sticky/file", "x");
+    chmod("sticky/file", 0666);
+    make_text("shared/file", "x");
     check_exited("read_secret", 0,
                  as_nobody([] { return failed_with(EACCES, open("secret", O_RDONLY)); }));
     check_exited("write_public", 0,

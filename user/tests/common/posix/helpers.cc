@@ -73,23 +73,18 @@ char* map_pages(size_t pages, int protection) {
     return static_cast<char*>(at);
 }
 
-char* unmapped_page() {
-    static char* page = nullptr;
-    if (page == nullptr) {
-        page = map_pages(3);
-        munmap(page, 3 * kPage);
-        page += kPage;
-    }
-    return page;
-}
+// At addresses of their own, far from where mmap puts things: what is unmapped must stay so.
+char* unmapped_page() { return reinterpret_cast<char*>(0x520000000000); }
 
 char* page_edge() {
     static char* edge = nullptr;
     if (edge == nullptr) {
-        char* pages = map_pages(2);
-        memset(pages, 'a', kPage);
-        edge = pages + kPage;
-        if (munmap(edge, kPage) != 0) give_up("munmap");
+        void* page = mmap(reinterpret_cast<void*>(0x530000000000), kPage,
+                          PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        if (page == MAP_FAILED) give_up("mmap of the edge");
+        memset(page, 'a', kPage);
+        edge = static_cast<char*>(page) + kPage;
     }
     return edge;
 }
