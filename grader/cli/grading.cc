@@ -192,13 +192,13 @@ class Grading {
             std::string suite;
             CommandResult list = run_command({program, "--gtest_list_tests"}, 60);
             for (const std::string& line : split(list.output, '\n')) {
-                std::string_view word = trim(line.substr(0, line.find('#')));
+                std::string word(trim(std::string_view(line).substr(0, line.find('#'))));
                 if (word.empty() || line.starts_with("Running")) continue;
                 if (line[0] != ' ') {
                     suite = word;
                     continue;
                 }
-                std::string name = suite + std::string(word);
+                std::string name = suite + word;
                 found.insert(name);
                 const RubricTest* entry = subject.rubric.find(name);
                 if (entry == nullptr) throw InfraError(name + " has no entry in the rubric");

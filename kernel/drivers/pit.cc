@@ -24,3 +24,8 @@ uint16_t pit_read() {
     uint8_t low = x86::inb(kChannel2);
     return static_cast<uint16_t>(x86::inb(kChannel2) << 8 | low);
 }
+
+bool pit_expired() {
+    constexpr uint8_t kOut = 1 << 5;
+    return (x86::inb(kGatePort) & kOut) != 0;
+}

@@ -9,3 +9,5 @@ inline constexpr uint64_t kPitHz = 1193182;
 void pit_start();
 // The count now.
 uint16_t pit_read();
+// Has it counted to 0 since pit_start? From then on counts say nothing.
+bool pit_expired();

@@ -9,6 +9,7 @@
 #include "kernel/prof/proc_files.h"
 #include "kernel/prof/proc_stat.h"
 #include "kernel/tty/terminal.h"
+#include "kernel/tty/tty.h"
 
 namespace {
 
@@ -49,7 +50,7 @@ bool fill_snapshot(ProcessSnapshot& s, int32_t pid) {
         s.terminal = static_cast<uint32_t>(terminal->number());
         if (terminal->controls(*process)) s.foreground_group = terminal->foreground_group();
     }
-    s.minor_faults = process->minor_faults;
+    s.minor_faults = process->dead_threads_page_faults;
     s.children_user_ns = process->children_user_ns;
     s.children_system_ns = process->children_system_ns;
     s.user_ns = process->dead_threads_user_ns;
@@ -66,6 +67,7 @@ bool fill_snapshot(ProcessSnapshot& s, int32_t pid) {
         blocked |= state == ThreadState::UninterruptibleAsleep;
         s.user_ns += thread.user_ns;
         s.system_ns += thread.system_ns;
+        s.minor_faults += thread.page_faults;
         if (thread.tid != pid) continue;
         s.nice = thread.nice;
         s.last_cpu = static_cast<int32_t>(thread.cpu.load(std::memory_order_relaxed));
@@ -230,8 +232,13 @@ size_t put_link(std::string_view text, char* out, size_t size) {
     return length;
 }
 
-// The name of a device node in /dev with this number.
+// The name of the device node with this number, in /dev or /dev/pts; 0: there is none.
 size_t describe_device(uint64_t device, char* out, size_t size) {
+    if (device >> 8 == kPtsMajor) {
+        char path[24];
+        size_t length = format_to(path, sizeof path, "/dev/pts/%lu", device & 0xff);
+        return put_link({path, length}, out, size);
+    }
     WalkContext context{vfs_root(), vfs_root()};
     auto walked = vfs_walk(context, "/dev", kFollow);
     if (!walked.ok()) return 0;

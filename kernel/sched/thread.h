@@ -89,6 +89,7 @@ struct Thread {
     VirtAddr robust_list = 0;
     TrapFrame* user_frame = nullptr;  // top of the kernel stack: the user registers
     uint64_t restart_deadline_ns = 0; // of a sleep that is to be restarted after a signal
+    uint64_t page_faults = 0;      // its own, counted by the page-fault handler
 
     Thread* next_dead = nullptr;  // the reaper's list (kernel/sched/thread.cc)
 

@@ -90,9 +90,13 @@ Result<uint32_t> sys_getgroups(int size, VirtAddr) {
     if (size < 0) return Error(EINVAL);
     return uint32_t{0};
 }
-Result<void> sys_setgroups(int size, VirtAddr) {
+Result<void> sys_setgroups(int size, VirtAddr groups) {
+    constexpr int kMaxGroups = 65536;  // NGROUPS_MAX
     if (!privileged()) return Error(EPERM);
-    return size < 0 ? Result<void>(Error(EINVAL)) : Result<void>{};
+    if (size < 0 || size > kMaxGroups) return Error(EINVAL);
+    for (int i = 0; i < size; i++)
+        TRY(UserIn<uint32_t>(groups).read(static_cast<size_t>(i)));
+    return {};
 }
 
 // ---- Process groups and sessions ----

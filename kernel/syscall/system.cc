@@ -218,6 +218,7 @@ Result<void> sys_prlimit64(int32_t pid, uint32_t resource, UserIn<ResourceLimit>
 }
 
 Result<void> sys_getrlimit(uint32_t resource, UserOut<ResourceLimit> limit) {
+    if (limit.is_null()) return Error(EFAULT);
     return sys_prlimit64(0, resource, UserIn<ResourceLimit>(0), limit);
 }
 

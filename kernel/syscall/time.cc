@@ -150,12 +150,12 @@ Result<void> sys_getrusage(int who, UserOut<abi::ResourceUsage> usage) {
     switch (who) {
         case kSelf: times = process_times(process); break;
         case kChildren:
-            times = {process.children_user_ns, process.children_system_ns, 0, 0};
+            times = {process.children_user_ns, process.children_system_ns, 0, 0, 0};
             break;
         case kThread:
             scheduler_account_current();
             times = {thread.user_ns, thread.system_ns, thread.switches_voluntary,
-                     thread.switches_involuntary};
+                     thread.switches_involuntary, thread.page_faults};
             break;
         default: return Error(EINVAL);
     }
@@ -164,7 +164,7 @@ Result<void> sys_getrusage(int who, UserOut<abi::ResourceUsage> usage) {
     out.system = to_time_val(times.system_ns);
     if (who == kSelf)
         out.max_resident_kib = static_cast<int64_t>(process.space->resident_pages() * 4);
-    out.minor_faults = static_cast<int64_t>(process.minor_faults.load());
+    out.minor_faults = static_cast<int64_t>(times.page_faults);
     out.voluntary_switches = static_cast<int64_t>(times.switches_voluntary);
     out.involuntary_switches = static_cast<int64_t>(times.switches_involuntary);
     return usage.write(out);

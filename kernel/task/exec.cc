@@ -28,7 +28,7 @@
 namespace {
 
 constexpr VirtAddr kStackTop = kUserTop;
-constexpr uint64_t kInitialStack = 256 * 1024;  // more than any arguments take
+constexpr uint64_t kInitialStack = 128 * 1024;  // it grows
 constexpr VirtAddr kRelocatableBase = 0x555555554000;  // as on Linux without ASLR
 constexpr int kMaxScripts = 4;
 constexpr uint64_t kPlatformSize = 8;

@@ -13,31 +13,48 @@ PackedArgs::PackedArgs(ArgSource& source, uint64_t limit)
     : source_(source), limit_(std::min(limit, kMaxBytes)) {}
 
 PackedArgs::~PackedArgs() {
-    for (char* page : strings_) {
-        if (page != nullptr) source_.free_page(page);
+    strings_.free_all(source_);
+    offsets_.free_all(source_);
+}
+
+void PackedArgs::PageList::free_all(ArgSource& source) {
+    for (char* page : first_) {
+        if (page != nullptr) source.free_page(page);
     }
-    for (char* page : offsets_) {
-        if (page != nullptr) source_.free_page(page);
+    if (more_ == nullptr) return;
+    for (uint64_t i = kInline; i < kMaxPages; i++) {
+        if (more_[i] != nullptr) source.free_page(more_[i]);
     }
+    source.free_page(reinterpret_cast<char*>(more_));
+}
+
+Result<char*> PackedArgs::PageList::make(ArgSource& source, uint64_t index) {
+    if (index >= kInline && more_ == nullptr) {
+        more_ = reinterpret_cast<char**>(source.new_page());
+        if (more_ == nullptr) return Error(ENOMEM);
+        memset(static_cast<void*>(more_), 0, kPageSize);
+    }
+    char*& page = index < kInline ? first_[index] : more_[index];
+    if (page == nullptr) page = source.new_page();
+    if (page == nullptr) return Error(ENOMEM);
+    return page;
 }
 
 Result<void> PackedArgs::begin_string() {
     if (bytes_ + (count_ + 1) * kPointerSize > limit_) return Error(E2BIG);
-    char*& page = offsets_[count_ / kOffsetsPerPage];
-    if (page == nullptr) page = source_.new_page();
-    if (page == nullptr) return Error(ENOMEM);
+    char* page = TRY(offsets_.make(source_, count_ / kOffsetsPerPage));
     reinterpret_cast<uint32_t*>(page)[count_ % kOffsetsPerPage] =
         static_cast<uint32_t>(bytes_);
+    string_start_ = bytes_;
     count_++;
     return {};
 }
 
 Result<char*> PackedArgs::room(uint64_t& size) {
-    uint64_t left = limit_ - count_ * kPointerSize - bytes_;
+    uint64_t left = std::min(limit_ - count_ * kPointerSize - bytes_,
+                             kMaxString - (bytes_ - string_start_));
     if (left == 0) return Error(E2BIG);
-    char*& page = strings_[bytes_ / kPageSize];
-    if (page == nullptr) page = source_.new_page();
-    if (page == nullptr) return Error(ENOMEM);
+    char* page = TRY(strings_.make(source_, bytes_ / kPageSize));
     size = std::min(left, kPageSize - bytes_ % kPageSize);
     return page + bytes_ % kPageSize;
 }
@@ -81,11 +98,11 @@ Result<uint32_t> PackedArgs::add_array(uint64_t array, uint32_t skip) {
 uint32_t PackedArgs::offset(uint32_t index) const {
     ASSERT(index < count_);
     return reinterpret_cast<const uint32_t*>(
-        offsets_[index / kOffsetsPerPage])[index % kOffsetsPerPage];
+        offsets_.get(index / kOffsetsPerPage))[index % kOffsetsPerPage];
 }
 
 std::string_view PackedArgs::piece(uint64_t at) const {
     if (at >= bytes_) return {};
     uint64_t in_page = at % kPageSize;
-    return {strings_[at / kPageSize] + in_page, std::min(bytes_ - at, kPageSize - in_page)};
+    return {strings_.get(at / kPageSize) + in_page, std::min(bytes_ - at, kPageSize - in_page)};
 }

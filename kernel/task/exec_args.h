@@ -26,9 +26,10 @@ class ArgSource {
 // Strings packed one after the other, each with its NUL, and where each begins.
 class PackedArgs {
   public:
+    static constexpr uint64_t kMaxBytes = 2 * 1024 * 1024;
+    static constexpr uint64_t kMaxString = 128 * 1024;  // with the NUL (MAX_ARG_STRLEN)
     // `limit`: bytes that strings and pointers (8 each) may take together, at most
     // kMaxBytes.
-    static constexpr uint64_t kMaxBytes = 128 * 1024;
     PackedArgs(ArgSource& source, uint64_t limit);
     ~PackedArgs();
     PackedArgs(const PackedArgs&) = delete;
@@ -47,9 +48,22 @@ class PackedArgs {
     std::string_view piece(uint64_t at) const;
 
   private:
+    // Pages by number: the first few here, the others in a page of pointers.
+    class PageList {
+      public:
+        static constexpr uint64_t kMaxPages = kPageSize / sizeof(char*);
+        void free_all(ArgSource& source);
+        // The page, made if need be. ENOMEM.
+        Result<char*> make(ArgSource& source, uint64_t index);
+        char* get(uint64_t index) const { return index < kInline ? first_[index] : more_[index]; }
+
+      private:
+        static constexpr uint64_t kInline = 4;
+        char* first_[kInline] = {};
+        char** more_ = nullptr;
+    };
     static constexpr uint64_t kOffsetsPerPage = kPageSize / sizeof(uint32_t);
-    static constexpr uint64_t kStringPages = kMaxBytes / kPageSize;
-    static constexpr uint64_t kOffsetPages = kMaxBytes / sizeof(uint64_t) / kOffsetsPerPage;
+    static_assert(kMaxBytes / kPageSize <= PageList::kMaxPages);
 
     Result<void> begin_string();
     Result<char*> room(uint64_t& size);  // for the next bytes, until the page or limit ends
@@ -57,7 +71,7 @@ class PackedArgs {
     ArgSource& source_;
     uint64_t limit_;
     uint64_t bytes_ = 0;
+    uint64_t string_start_ = 0;
     uint32_t count_ = 0;
-    char* strings_[kStringPages] = {};
-    char* offsets_[kOffsetPages] = {};
+    PageList strings_, offsets_;
 };

@@ -37,6 +37,7 @@ bool leave_process(Thread& thread, Process& process) {
         process.threads.remove(&thread);
         process.dead_threads_user_ns += thread.user_ns;
         process.dead_threads_system_ns += thread.system_ns;
+        process.dead_threads_page_faults += thread.page_faults;
         last = --process.thread_count == 0;
         // Under the lock: the waiter, once it has the lock, may end the process.
         if (process.thread_count == 1 && process.exec_thread != nullptr)

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "kernel/fs/file_lock.h"
 #include "kernel/mm/slab.h"
 
 namespace {
@@ -16,10 +17,18 @@ Result<FdTable*> FdTable::create() { return make<FdTable>(); }
 void FdTable::unref() {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     for (int fd = 0; fd < capacity_; fd++) {
-        if (entries_[fd].file != nullptr) entries_[fd].file->unref();
+        if (entries_[fd].file != nullptr) drop(entries_[fd].file);
     }
     kfree(entries_, sizeof(Entry) * static_cast<size_t>(capacity_));
     destroy(this);
+}
+
+// Closing any descriptor of a file drops all record locks that the process has on it (POSIX
+// fcntl): they belong to the table.
+void FdTable::drop(File* file) {
+    if (file->inode != nullptr && file->inode->locks != nullptr)
+        file_locks_release(*file->inode, this);
+    file->unref();
 }
 
 // Grows the table to at least `wanted` entries. EMFILE beyond the limit of all tables.
@@ -103,7 +112,7 @@ Result<int> FdTable::replace(int fd, File* file, bool close_on_exec) {
         old = entries_[fd].file;
         entries_[fd] = {file, close_on_exec};
     }
-    if (old != nullptr) old->unref();
+    if (old != nullptr) drop(old);
     return fd;
 }
 
@@ -117,7 +126,7 @@ Result<void> FdTable::close(int fd) {
         entries_[fd] = {};
         if (fd < lowest_free_) lowest_free_ = fd;
     }
-    file->unref();
+    drop(file);
     return {};
 }
 

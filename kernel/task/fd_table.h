@@ -61,6 +61,7 @@ class FdTable {
         bool close_on_exec = false;
     };
     Result<void> reserve(int wanted);
+    void drop(File* file);  // of a descriptor that was taken out
 
     Entry* entries_ = nullptr;  // grows in powers of two
     int capacity_ = 0;

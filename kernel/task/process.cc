@@ -146,12 +146,14 @@ void visit_processes(void (*visit)(void* context, Process&), void* context) {
 ProcessTimes process_times(Process& process) {
     if (current_thread()->process == &process) scheduler_account_current();
     SpinGuard guard(process.lock);
-    ProcessTimes times = {process.dead_threads_user_ns, process.dead_threads_system_ns, 0, 0};
+    ProcessTimes times = {process.dead_threads_user_ns, process.dead_threads_system_ns, 0, 0,
+                          process.dead_threads_page_faults};
     for (Thread& thread : process.threads) {
         times.user_ns += thread.user_ns;
         times.system_ns += thread.system_ns;
         times.switches_voluntary += thread.switches_voluntary;
         times.switches_involuntary += thread.switches_involuntary;
+        times.page_faults += thread.page_faults;
     }
     return times;
 }

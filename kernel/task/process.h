@@ -90,7 +90,7 @@ struct Process {
     uint64_t dead_threads_user_ns = 0, dead_threads_system_ns = 0;
     uint64_t children_user_ns = 0, children_system_ns = 0;
     uint64_t start_ns = 0;
-    std::atomic<uint64_t> minor_faults{0};
+    uint64_t dead_threads_page_faults = 0;
 
     List<Process, &Process::sibling_link>* children();  // guarded by process_tree
     LabState<32, 16> children_storage;  // the list: its type needs a complete Process
@@ -129,6 +129,7 @@ Result<WaitResult> wait_for_child(int32_t which, int options);
 struct ProcessTimes {
     uint64_t user_ns, system_ns;
     uint64_t switches_voluntary, switches_involuntary;
+    uint64_t page_faults;
 };
 ProcessTimes process_times(Process& process);
 

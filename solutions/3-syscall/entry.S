@@ -97,9 +97,8 @@ syscall_entry:
     jne .Lslow_return
     cmpq $(USER_DS | 3), FRAME_SS(%rsp)
     jne .Lslow_return
-    movq %rcx, %rax
-    shrq $47, %rax
-    jne .Lslow_return
+    cmpq .Lfirst_not_canonical(%rip), %rcx
+    jae .Lslow_return
 
     movq FRAME_RAX(%rsp), %rax
     movq FRAME_RDI(%rsp), %rdi
@@ -119,5 +118,10 @@ syscall_entry:
     movq %rsp, %rdi
     jmp trap_return
     .size syscall_entry, . - syscall_entry
+
+    .section .rodata
+    .balign 8
+.Lfirst_not_canonical:
+    .quad 1 << 47
 
     .section .note.GNU-stack, "", @progbits

@@ -3,8 +3,8 @@
 // Rate, from the best source down: CPUID leaf 0x15 (crystal clock and ratio), the
 // hypervisor's leaf 0x40000010, a measurement against the PIT. TCG and Bochs have neither
 // leaf. The measurement takes as its two ends moments when the PIT's count was seen to
-// change, each known to within the two TSC readings around it, and is repeated when those
-// were far apart (the host ran something else meanwhile).
+// change, each known to within the two TSC readings around it; ends that were seen late (the
+// host ran something else meanwhile) are passed over for later ones.
 //
 // Conversion without division: ns = ticks * mult >> shift in 128 bits, with as many bits of
 // fraction as fit, so that the error is below 2^-61 of the value. Each way has its own pair.
@@ -65,30 +65,39 @@ struct Edge {
     uint16_t count;
 };
 
-// Waits for a change of the count, from at most `from` on.
-Edge next_edge(uint16_t from) {
+// Waits for a change of the count, from at most `from` on, that is seen closely: within four
+// times the closest so far. If the host runs something else meanwhile, this edge comes late
+// and only the next ones are close again. False when the counter has run out.
+bool next_edge(uint16_t from, uint64_t& closest, Edge& edge) {
     uint64_t before = x86::rdtsc();
     uint16_t last = pit_read();
     for (uint32_t tries = 0; tries < 10000000; tries++) {
         uint64_t now = x86::rdtsc();
         uint16_t count = pit_read();
         uint64_t after = x86::rdtsc();
-        if (count != last && count <= from)
-            return {before + (after - before) / 2, after - before, count};
+        uint64_t error = after - before;
+        if (count != last && count <= from) {
+            if (pit_expired()) return false;
+            if (error < closest) closest = error;
+            if (error / 4 <= closest) {
+                edge = {before + error / 2, error, count};
+                return true;
+            }
+        }
         last = count;
         before = now;
     }
-    return {0, ~0ull, from};
+    return false;
 }
 
 uint64_t rate_from_pit() {
     constexpr uint16_t kRound = 5000;  // 4.2 ms
-    uint64_t best = 0, best_error = ~0ull;
-    for (int round = 0; round < 6; round++) {
+    uint64_t best = 0, best_error = ~0ull, closest = ~0ull;
+    for (int round = 0; round < 10; round++) {
+        Edge start, end;
         pit_start();
-        Edge start = next_edge(0xfff0);
-        Edge end = next_edge(start.count - kRound);
-        if (start.error == ~0ull || end.error == ~0ull) return 0;
+        if (!next_edge(0xfff0, closest, start)) continue;
+        if (!next_edge(start.count - kRound, closest, end)) continue;
         uint64_t elapsed = end.ticks - start.ticks;
         uint64_t error = start.error + end.error;
         if (error < best_error) {

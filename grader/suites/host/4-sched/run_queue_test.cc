@@ -46,9 +46,10 @@ class RunQueue : public testing::Test {
         cpu.current = &thread;
         cpu.idling = false;
     }
-    // CPU 0 alone, with ticks, for `ticks`: who runs how long.
-    void simulate(uint32_t ticks) {
+    // CPU 0 alone, with ticks, for `ticks`: who runs how long. Returns the switches made.
+    uint32_t simulate(uint32_t ticks) {
         Cpu& cpu = cpus[0];
+        uint32_t switches = 0;
         if (cpu.current == cpu.idle) run(cpu, *run_queue_pick(cpu));
         for (uint32_t i = 0; i < ticks; ++i) {
             Thread& running = *cpu.current;
@@ -56,11 +57,13 @@ class RunQueue : public testing::Test {
             if (!run_queue_charge(cpu, running, kTickNs)) continue;
             run_queue_add(cpu, running, AddReason::Preempted);
             Thread* next = run_queue_pick(cpu);
-            ASSERT_NE(next, nullptr) << "the queue lost the thread that gave way";
-            if (next == &running) continue;
+            EXPECT_NE(next, nullptr) << "the queue lost the thread that gave way";
+            if (next == &running || next == nullptr) continue;
             running.on_cpu = false;
             run(cpu, *next);
+            ++switches;
         }
+        return switches;
     }
     // The thread that CPU 0 runs goes to sleep.
     Thread& put_to_sleep() {
@@ -194,6 +197,12 @@ TEST_F(RunQueue, ThreadsShareACpuEvenly) {
         EXPECT_GT(thread->runtime_ns, 900 * kTickNs);
         EXPECT_LT(thread->runtime_ns, 1100 * kTickNs);
     }
+}
+
+TEST_F(RunQueue, SlicesAreNotCutShort) {
+    queued();
+    queued();
+    EXPECT_LT(simulate(1000), 600u) << "a switch at nearly every tick";
 }
 
 TEST_F(RunQueue, SlicesEndWithin20Milliseconds) {

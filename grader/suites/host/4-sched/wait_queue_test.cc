@@ -118,6 +118,17 @@ TEST_F(WaitQueues, RestoresInterrupts) {
     a.finish(queue_);
 }
 
+// Once its entry is out of the queue a thread may leave its frame, exit and be freed.
+TEST_F(WaitQueues, AWakerIsDoneWithTheThreadWhenItTakesTheEntryOut) {
+    Sleeper a;
+    a.prepare(queue_);
+    machine_.after_wake = [&](Thread&) {
+        EXPECT_TRUE(a.entry.queued) << "the waker still uses the thread, which may be gone";
+    };
+    EXPECT_EQ(wake_all(queue_), 1u);
+    a.finish(queue_);
+}
+
 // A waker has woken a thread and is about to take its entry out of the queue; meanwhile the
 // thread has looked, found its condition false and prepares again.
 TEST_F(WaitQueues, PreparingAgainDuringAWakeUpStaysInTheQueue) {

@@ -61,23 +61,23 @@ void check_refuses(const char* name, unsigned options, Call call,
              {"the kernel's direct map", pointer(0xffff888000001000)},
              {"the kernel's image", pointer(0xffffffff81000000)},
              {"the highest addresses", pointer(0xffffffffffffffc0)}}) {
-        good = refuses(name, call, bad, where) && good;
+        good = good && refuses(name, call, bad, where);
     }
-    if (!(options & kNullIsFine)) good = refuses(name, call, {"null", nullptr}, where) && good;
-    if (!(options & kNoEdge)) {
-        good = refuses(name, call, {"the last byte before nothing", page_edge() - 1}, where) &&
-               good;
-    }
-    if (options & kWritten) {
-        good = refuses(name, call, {"a read-only page", constant}, where) && good;
-    }
+    auto also_refuses = [&](BadAddress bad) {
+        good = good && refuses(name, call, bad, where);
+    };
+    if (!(options & kNullIsFine)) also_refuses({"null", nullptr});
+    if (!(options & kNoEdge)) also_refuses({"the last byte before nothing", page_edge() - 1});
+    if (options & kWritten) also_refuses({"a read-only page", constant});
     if (good) check_passed(name);
 }
 
 }  // namespace
 
-#define CALL(name, options, ...) \
-    check_refuses(#name, options, [&](void* at) -> long { return syscall(SYS_##name, __VA_ARGS__); })
+#define CALL(name, options, ...)                         \
+    check_refuses(#name, options, [&](void* at) -> long { \
+        return syscall(SYS_##name, __VA_ARGS__);          \
+    })
 
 namespace {
 
