@@ -1,5 +1,5 @@
-// IoBuffer: where a read goes and a write comes from. The three kinds share one loop: cut the
-// transfer at the end of the current piece, move it, advance.
+// IoBuffer: where a read goes and a write comes from. One contiguous piece, the common case, is
+// one copy; vectors are a loop over pieces.
 #include "kernel/fs/io_buffer.h"
 
 #include <algorithm>
@@ -32,16 +32,18 @@ IoBuffer IoBuffer::user_vectors(std::span<const UserIovec> vectors, size_t total
     return buffer;
 }
 
+// Account for `moved` of `wanted` contiguous bytes.
+inline size_t IoBuffer::advance(size_t wanted, size_t moved) {
+    address_ += moved;
+    remaining_ -= moved;
+    faulted_ |= moved < wanted;
+    return moved;
+}
+
+// Cuts `size` bytes (at most remaining_) at the ends of the vectors and calls move(address,
+// bytes done, part), which returns how much it moved.
 template <typename Move>
-[[gnu::always_inline]] inline size_t IoBuffer::transfer(size_t size, Move move) {
-    size = std::min(size, remaining_);
-    if (kind_ != Kind::Vectors) {
-        size_t moved = move(address_, size_t{0}, size);
-        address_ += moved;
-        remaining_ -= moved;
-        faulted_ |= moved < size;
-        return moved;
-    }
+inline size_t IoBuffer::transfer_vectors(size_t size, Move move) {
     size_t done = 0;
     while (done < size) {
         const UserIovec& vector = vectors_[vector_];
@@ -63,29 +65,42 @@ template <typename Move>
 }
 
 size_t IoBuffer::put(const void* from, size_t size) {
-    return transfer(size, [&](VirtAddr to, size_t done, size_t part) {
-        const char* source = static_cast<const char*>(from) + done;
-        if (kind_ != Kind::Kernel) return copy_to_user_partial(to, source, part);
-        memcpy(reinterpret_cast<void*>(to), source, part);
-        return part;
-    });
+    size = std::min(size, remaining_);
+    switch (kind_) {
+        case Kind::User: return advance(size, copy_to_user_partial(address_, from, size));
+        case Kind::Kernel: memcpy(reinterpret_cast<void*>(address_), from, size); break;
+        case Kind::Vectors:
+            return transfer_vectors(size, [from](VirtAddr to, size_t done, size_t part) {
+                return copy_to_user_partial(to, static_cast<const char*>(from) + done, part);
+            });
+    }
+    return advance(size, size);
 }
 
 size_t IoBuffer::take(void* to, size_t size) {
-    return transfer(size, [&](VirtAddr from, size_t done, size_t part) {
-        char* target = static_cast<char*>(to) + done;
-        if (kind_ != Kind::Kernel) return copy_from_user_partial(target, from, part);
-        memcpy(target, reinterpret_cast<const void*>(from), part);
-        return part;
-    });
+    size = std::min(size, remaining_);
+    switch (kind_) {
+        case Kind::User: return advance(size, copy_from_user_partial(to, address_, size));
+        case Kind::Kernel: memcpy(to, reinterpret_cast<const void*>(address_), size); break;
+        case Kind::Vectors:
+            return transfer_vectors(size, [to](VirtAddr from, size_t done, size_t part) {
+                return copy_from_user_partial(static_cast<char*>(to) + done, from, part);
+            });
+    }
+    return advance(size, size);
 }
 
 size_t IoBuffer::put_zeros(size_t size) {
-    return transfer(size, [&](VirtAddr to, size_t, size_t part) {
-        if (kind_ != Kind::Kernel) return part - user_copy_zero(to, part);
-        memset(reinterpret_cast<void*>(to), 0, part);
-        return part;
-    });
+    size = std::min(size, remaining_);
+    switch (kind_) {
+        case Kind::User: return advance(size, size - user_copy_zero(address_, size));
+        case Kind::Kernel: memset(reinterpret_cast<void*>(address_), 0, size); break;
+        case Kind::Vectors:
+            return transfer_vectors(size, [](VirtAddr to, size_t, size_t part) {
+                return part - user_copy_zero(to, part);
+            });
+    }
+    return advance(size, size);
 }
 
 void IoBuffer::rewind(size_t size) {

@@ -34,10 +34,9 @@ class IoBuffer {
 
   private:
     enum class Kind : uint8_t { Kernel, User, Vectors };
-    // Cuts up to `size` bytes into contiguous parts and calls move(address, bytes done, part),
-    // which returns how much it moved.
+    size_t advance(size_t wanted, size_t moved);
     template <typename Move>
-    size_t transfer(size_t size, Move move);
+    size_t transfer_vectors(size_t size, Move move);
 
     Kind kind_ = Kind::Kernel;
     bool faulted_ = false;

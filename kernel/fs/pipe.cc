@@ -133,7 +133,9 @@ Result<size_t> Pipe::read(IoBuffer& buffer, bool nonblocking) {
             drain(buffer);
         }
         if (size_t done = buffer.done()) {
-            if (room() >= kAtomicWrite) wake_all(write_wait_);
+            // The fence between making room and looking who waits for it (wait_queue.h).
+            std::atomic_thread_fence(std::memory_order_seq_cst);
+            if (!write_wait_.empty() && room() >= kAtomicWrite) wake_all(write_wait_);
             return done;
         }
         if (buffer.faulted()) return Error(EFAULT);

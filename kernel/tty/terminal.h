@@ -83,7 +83,7 @@ class Terminal : private LineHost {
     // LineHost
     size_t output(const char* data, size_t size) override;
     size_t output_room() override;
-    void signal(int signal) override;
+    void signal(int signal) override REQUIRES(mutex_);
     void flush_output() override;
 
     Result<size_t> transfer(IoBuffer& buffer) REQUIRES(mutex_);
