@@ -54,6 +54,7 @@ $(BUILD)/probe.elf: grader/payload/probe.S
 SUITE_COMMON := $(call grader_objects,$(wildcard grader/suites/*.cc))
 # What the host tests of a lab need beside its units; set in suite.mk:
 #   LAB_2_HOST_UNITS   units that compile for the host (names as in lab.mk)
+#   LAB_2_HOST_LINK    further flags of the link
 #   LAB_2_HOST_KERNEL  further sources, from the root of the tree
 #   LAB_2_TSAN_UNITS   units for the TSan build, when there are tsan_*.cc tests
 include $(wildcard grader/suites/*/suite.mk)
@@ -82,14 +83,18 @@ HOST_TESTS_$1_$2 := $(wildcard grader/suites/$(call lab_name,$1)/$(PREFIX_$2)_*.
 HOST_UNITS_$1_$2 := $(LAB_$1_$(if $(filter asan,$2),HOST,TSAN)_UNITS)
 HOST_OBJECTS_$1_$2 := $$(patsubst %.cc,$(BUILD)/obj/host/$2/%.o,$$(HOST_TESTS_$1_$2) \
   grader/suites/reporter.cc $(LAB_$1_HOST_KERNEL)) \
-  $$(patsubst %.cc,$$(HOST_DIR_$1_$2)/$2/%.o,$$(HOST_UNITS_$1_$2))
+  $$(addprefix $$(HOST_DIR_$1_$2)/$2/,$$(addsuffix .o,$$(basename $$(HOST_UNITS_$1_$2))))
 $$(HOST_DIR_$1_$2)/$2/%.o: $$(LAB_$1_FOLDER)/%.cc $(BUILD)/obj/host/flags
 	$$(call say,CXX,$$< ($2))
 	@mkdir -p $$(@D)
 	$$(Q)$$(HOST_TEST_CXX) $$(SANITIZE_$2) -MMD -MP -c $$< -o $$@
+$$(HOST_DIR_$1_$2)/$2/%.o: $$(LAB_$1_FOLDER)/%.S $(BUILD)/obj/host/flags
+	$$(call say,AS,$$< ($2))
+	@mkdir -p $$(@D)
+	$$(Q)$$(HOST_TEST_CXX) -MMD -MP -c $$< -o $$@
 $$(HOST_DIR_$1_$2)/$2-tests: $$(HOST_OBJECTS_$1_$2)
 	$$(call say,LINK,$$@)
-	$$(Q)$$(HOST_TEST_CXX) $$(SANITIZE_$2) $$^ -lgtest -o $$@
+	$$(Q)$$(HOST_TEST_CXX) $$(SANITIZE_$2) $$^ $$(LAB_$1_HOST_LINK) -lgtest -o $$@
 HOST_SUITES_$1 += $$(if $$(HOST_TESTS_$1_$2),$2=$$(HOST_DIR_$1_$2)/$2-tests)
 HOST_TEST_OBJECTS += $$(HOST_OBJECTS_$1_$2)
 endef

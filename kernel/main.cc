@@ -12,7 +12,6 @@
 #include "kernel/arch/features.h"
 #include "kernel/arch/fpu.h"
 #include "kernel/arch/image.h"
-#include "kernel/arch/ipi.h"
 #include "kernel/arch/smp.h"
 #include "kernel/arch/traps.h"
 #include "kernel/arch/tsc.h"
@@ -36,6 +35,7 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/process.h"
 #include "kernel/tty/console.h"
+#include "kernel/tty/pty.h"
 #include "kernel/tty/tty.h"
 
 namespace {
@@ -130,6 +130,7 @@ void first_thread(void*) {
     FileSystem& devices = devfs_create();
     tty_init();
     mount("/dev", devices);
+    mount("/dev/pts", devpts_create());
     mount("/proc", procfs_create());
     log_info("%lu MiB free, starting %s", frames_free() >> 8, kernel_options.init);
     start_init(kernel_options.init);
@@ -159,7 +160,6 @@ extern "C" [[noreturn]] void kmain(uint32_t magic, uint32_t info) {
 
     fpu_init();
     wire_layers();
-    ipi_init();
     shootdown_init();               // lab 4
     cpu_init(cpus[0]);              // labs 3 and 4
     task_init();

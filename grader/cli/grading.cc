@@ -38,7 +38,8 @@ std::string compiler_errors(const std::string& output) {
     std::string text;
     for (const std::string& line : split(output, '\n')) {
         bool noise = line.starts_with("CXX ") || line.starts_with("AS ") ||
-                     line.starts_with("LINK ") || line.starts_with("make");
+                     line.starts_with("LINK ") || line.starts_with("make") ||
+                     line.find("=build/") != line.npos || trim(line).empty();
         if (!noise) text += line + "\n";
     }
     return text.empty() ? output : text;

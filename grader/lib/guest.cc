@@ -112,6 +112,14 @@ std::string symbolized(const std::string& text, const Symbols& symbols) {
     return result.empty() ? result : "With file and line:\n" + result;
 }
 
+// What the kernel said from the panic on, and the addresses in it with file and line.
+std::string panic_text(const GuestResult& result, const Symbols& symbols) {
+    size_t start = result.console.find("\nPANIC");
+    if (start == result.console.npos) return "kernel panic\n" + console_tail(result);
+    std::string text = printable(std::string_view(result.console).substr(start + 1));
+    return "kernel " + text + "\n" + symbolized(text, symbols);
+}
+
 }  // namespace
 
 GuestResult run_guest_on(Machine& machine, const GuestSpec& spec, const GuestEvents& events) {
@@ -168,8 +176,7 @@ GuestResult run_guest_on(Machine& machine, const GuestSpec& spec, const GuestEve
             break;
         case Ending::Panic:
             result.outcome = Outcome::Panic;
-            result.diagnosis = "kernel panic\n" + console_tail(result) +
-                               symbolized(last_lines(result.console, kConsoleLines), symbols);
+            result.diagnosis = panic_text(result, symbols);
             break;
         case Ending::Reset:
             result.outcome = Outcome::Reset;

@@ -16,7 +16,7 @@ using nlohmann::json;
 namespace {
 
 constexpr int kSchemaVersion = 1;
-constexpr size_t kMessageLines = 14;
+constexpr size_t kMessageLines = 20;
 constexpr size_t kExcerptBytes = 4000;
 
 struct Palette {
@@ -78,10 +78,11 @@ std::string scorecard(const LabResult& lab, bool colour) {
         const char* paint = pass ? c.good : test.verdict == "FAIL" || test.verdict == "TIMEOUT"
                                                 ? c.bad
                                                 : c.dim;
-        text += fmt::format("  {}{:<8}{}{:>4} /{:>3}  {}{:<12}{}{:<{}}  {}\n", paint, test.verdict,
-                            c.off, number(test.score), number(test.rubric.points), c.dim,
-                            test.rubric.machine, c.off, test.rubric.title, width,
-                            figure_text(test));
+        std::string line =
+            fmt::format("  {}{:<8}{}{:>4} /{:>3}  {}{:<12}{}{:<{}}  {}", paint, test.verdict,
+                        c.off, number(test.score), number(test.rubric.points), c.dim,
+                        test.rubric.machine, c.off, test.rubric.title, width, figure_text(test));
+        text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
         if (pass || !lab.build_error.empty()) continue;
         text += indented(printable(test.message), "            ", kMessageLines);
         if (test.verdict == "FAIL" || test.verdict == "TIMEOUT") {

@@ -62,8 +62,10 @@ class Reporter : public testing::EmptyTestEventListener {
             const testing::TestPartResult& part = result.GetTestPartResult(i);
             if (part.passed()) continue;
             if (part.file_name() == nullptr && part.message()[0] == 0) continue;
-            message += part.message();
-            if (message.back() != '\n') message += '\n';
+            std::string text = part.message();
+            if (text.starts_with("Failed\n")) text.erase(0, 7);  // ADD_FAILURE() says so
+            message += text;
+            if (!message.empty() && message.back() != '\n') message += '\n';
         }
         std::string text = "{\"test\":" + json_text(name_of(test)) +
                            ",\"verdict\":" + json_text(verdict) + ",\"seconds\":" +

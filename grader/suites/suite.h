@@ -16,12 +16,12 @@
 // A booted test in full:
 //
 //   GUEST_TEST(Syscall, six_arguments_arrive,
-//              .run = "/tests/3-syscall/args",
+//              .run = "/tests/3-syscall/calls",
 //              .data = {{"args_seed", std::to_string(kSeed)}}) {
 //       EXPECT_EQ(guest.number("args_hash"), expected_hash(kSeed));
 //   }
 //
-// The program comes from user/tests/3-syscall/args.cc, which uses user/tests/lib/report.h:
+// The program comes from user/tests/3-syscall/calls/main.cc, which uses user/tests/lib/report.h:
 // report("args_hash", "%#lx", hash) there is guest.number("args_hash") here. Lines carry a
 // key that is new in each run, so nothing else can be taken for a result. Still, ask for
 // answers that can only be had by doing the work on data chosen here (`chosen`), or look

@@ -33,3 +33,16 @@ void fpu_init_area(void* area) {
 void fpu_copy_area(void* to, const void* from) {
     memcpy(to, from, cpu_features.xsave_size);
 }
+
+void fpu_make_loadable(void* area, const void* saved) {
+    constexpr uint32_t kMxcsrMask = 28, kCompaction = 520;
+    uint32_t mxcsr, mask;
+    memcpy(&mxcsr, static_cast<char*>(area) + kMxcsr, sizeof mxcsr);
+    memcpy(&mask, static_cast<const char*>(saved) + kMxcsrMask, sizeof mask);
+    put<uint32_t>(area, kMxcsr, mxcsr & (mask != 0 ? mask : 0xffbf));
+    if (fpu_use_xsave == 0) return;
+    uint64_t components;
+    memcpy(&components, static_cast<char*>(area) + kStateComponents, sizeof components);
+    put<uint64_t>(area, kStateComponents, components & cpu_features.xcr0);
+    memset(static_cast<char*>(area) + kCompaction, 0, 56);  // must be zero for XRSTOR
+}

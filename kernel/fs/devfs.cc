@@ -3,7 +3,7 @@
 // memory (Linux Documentation/admin-guide/devices.txt, major 1); terminals add theirs.
 #include <algorithm>
 
-#include "kernel/fs/random.h"
+#include "kernel/base/random.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/mm/slab.h"
 #include "kernel/sched/scheduler.h"
@@ -26,6 +26,16 @@ FileSystem* devfs = nullptr;
 
 enum MemoryDevice : uint64_t { kNull = 3, kZero = 5, kFull = 7, kRandom = 8, kUrandom = 9 };
 
+// A private mapping of /dev/zero: the old way to ask for anonymous memory.
+class ZeroPages final : public PageSource {
+  public:
+    Result<Frame*> get_page(uint64_t) override { return frame_alloc_zeroed(); }
+    bool is_resident(uint64_t) override { return false; }
+    void source_ref() override {}
+    void source_unref() override {}
+};
+ZeroPages zero_pages;
+
 class MemoryFile final : public File {
   public:
     MemoryFile(Inode* inode, uint32_t flags)
@@ -38,6 +48,7 @@ class MemoryFile final : public File {
             default: return read_random(buffer);
         }
     }
+    PageSource* page_source() override { return device_ == kZero ? &zero_pages : nullptr; }
     Result<size_t> write_at(IoBuffer& buffer, uint64_t) override {
         if (device_ == kFull && buffer.remaining() > 0) return Error(ENOSPC);
         return buffer.remaining();
@@ -52,7 +63,7 @@ class MemoryFile final : public File {
     static Result<size_t> read_random(IoBuffer& buffer) {
         unsigned char block[256];
         while (buffer.remaining() > 0 && !buffer.faulted()) {
-            random_bytes(block, std::min(buffer.remaining(), sizeof block));
+            random_fill(block, std::min(buffer.remaining(), sizeof block));
             buffer.put(block, sizeof block);
             maybe_yield();
         }

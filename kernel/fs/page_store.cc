@@ -33,6 +33,12 @@ Frame* PageStore::find(uint64_t index) {
     return *at;
 }
 
+bool PageStore::contains(uint64_t index) {
+    SpinGuard guard(lock_);
+    Frame** at = slot(index);
+    return at != nullptr && *at != nullptr;
+}
+
 // Makes the tree high enough for `index` and gives it all nodes on the way there.
 Result<void> PageStore::grow(uint64_t index) {
     while (index >= capacity(height_)) {

@@ -21,9 +21,8 @@ class PathCursor {
     explicit PathCursor(std::string_view path) : rest_(path) {}
     // The next component; empty at the end. ENAMETOOLONG beyond kMaxName.
     Result<std::string_view> next();
-    // Is there no component left? Slashes may be.
-    bool at_end() const { return rest_.find_first_not_of('/') == std::string_view::npos; }
-    // At the end: did the path end in a slash?
+    // Does a slash follow the component that next() gave last? At the last component: does
+    // the path ask for a directory?
     bool trailing_slash() const { return !rest_.empty(); }
     // What next() has not looked at: empty, or beginning with a slash (once it was called).
     std::string_view rest() const { return rest_; }

@@ -31,6 +31,7 @@ class TmpfsRegular final : public TmpfsInode, public PageSource {
     PageSource* page_source() override { return this; }
 
     Result<Frame*> get_page(uint64_t index) override;
+    bool is_resident(uint64_t index) override { return pages_.contains(index); }
     void source_ref() override { ref(); }
     void source_unref() override { unref(); }
     uint64_t source_inode() const override { return number; }

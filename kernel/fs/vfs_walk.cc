@@ -74,11 +74,13 @@ Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint3
     if (path.empty()) return Error(ENOENT);
     Expansion expansion;
     int links = 0;
+    bool trailing_slash = false;
     InodeRef at(new_ref(path[0] == '/' ? context.root : context.directory));
     PathCursor cursor(path);
     for (;;) {
         std::string_view name = TRY(cursor.next());
         if (name.empty()) break;
+        trailing_slash = cursor.trailing_slash();
         if (!at->is_directory()) return Error(ENOTDIR);
         if (!may_search(context, *at)) return Error(EACCES);
         if (name[0] == '.' && name.size() <= 2 && name.back() == '.') [[unlikely]] {
@@ -86,9 +88,8 @@ Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint3
             continue;
         }
         InodeRef child(TRY(step_down(*at, name)));
-        bool last = cursor.at_end();
         if (child->type() != S_IFLNK ||
-            (last && !cursor.trailing_slash() && (flags & kNoFollow))) {
+            (!trailing_slash && (flags & kNoFollow) != 0)) {
             at = std::move(child);
             continue;
         }
@@ -101,7 +102,7 @@ Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint3
         if (pending[0] == '/') at.reset(new_ref(context.root));
         cursor = PathCursor(pending);
     }
-    bool want_directory = cursor.trailing_slash() || (flags & kWantDirectory) != 0;
+    bool want_directory = trailing_slash || (flags & kWantDirectory) != 0;
     if (want_directory && !at->is_directory()) return Error(ENOTDIR);
     return at.release();
 }

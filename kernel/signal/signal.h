@@ -127,6 +127,11 @@ int signal_take(Thread& thread, SignalGroup& group);
 // mask.
 int signal_deliver(Thread& thread, SignalGroup& group, TrapFrame& frame);
 
+// For the units, kernel/task/signals.cc: the group of a user thread; a fault of the running
+// thread that its own action caused.
+SignalGroup& signal_group(Thread& thread);
+void signal_fault(int signal, TrapFrame& frame, VirtAddr address);
+
 // ---- Lab 6, sigreturn.cc ----
 
 // rt_sigreturn(2): restores the context of the signal frame on the user's stack. Returns
@@ -136,6 +141,6 @@ Result<uint64_t> signal_return(Thread& thread, TrapFrame& frame);
 // ---- Lab 6, job_control.cc ----
 
 // May a background process group read / write its terminal? Returns the signal to send to
-// it (SIGTTIN, SIGTTOU), or 0: go ahead.
+// it (SIGTTIN, SIGTTOU), 0: go ahead, or -EIO: the call fails (orphaned or ignored).
 int job_control_check(int32_t group, int32_t foreground_group, bool write, bool to_stop,
                       bool signal_blocked_or_ignored, bool orphaned);

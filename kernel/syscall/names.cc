@@ -111,7 +111,9 @@ Result<void> sys_rename(VirtAddr from, VirtAddr to) {
 
 Result<size_t> sys_readlinkat(int dirfd, VirtAddr path, VirtAddr out, uint64_t size) {
     if (static_cast<int64_t>(size) <= 0) return Error(EINVAL);
-    InodeRef link = TRY(inode_at(dirfd, path, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH));
+    // An empty path is a descriptor of the link itself (O_PATH), but not the working directory.
+    int empty = dirfd == AT_FDCWD ? 0 : AT_EMPTY_PATH;
+    InodeRef link = TRY(inode_at(dirfd, path, AT_SYMLINK_NOFOLLOW | empty));
     if (link->type() != S_IFLNK) return Error(EINVAL);
     ScratchPage page;
     char* text = TRY(page.get());

@@ -23,12 +23,11 @@ Result<InodeRef> inode_of(int fd) {
 
 Result<InodeRef> inode_at(int dirfd, VirtAddr path, int flags) {
     UserPath name;
-    bool may_be_empty = (flags & AT_EMPTY_PATH) != 0;
-    if (path != 0 || !may_be_empty) TRY(name.read(path));
-    if (name.text().empty() && may_be_empty && dirfd != AT_FDCWD) return inode_of(dirfd);
+    TRY(name.read(path));
+    if (name.text().empty() && (flags & AT_EMPTY_PATH) == 0) return Error(ENOENT);
+    if (name.text().empty() && dirfd != AT_FDCWD) return inode_of(dirfd);
     ProcessWalk walk = TRY(ProcessWalk::at(dirfd, name.absolute()));
     uint32_t walk_flags = (flags & AT_SYMLINK_NOFOLLOW) ? kNoFollow : kFollow;
-    std::string_view text = name.text();
-    if (text.empty() && may_be_empty) text = ".";
+    std::string_view text = name.text().empty() ? "." : name.text();
     return InodeRef(TRY(vfs_walk(walk.context(), text, walk_flags)));
 }

@@ -20,7 +20,7 @@ class UserPath {
 };
 
 // The inode that (dirfd, path) of an ...at call names. Of `flags` AT_SYMLINK_NOFOLLOW and
-// AT_EMPTY_PATH count: with the latter an empty path (or a null pointer) means dirfd itself.
+// AT_EMPTY_PATH count: with the latter an empty path means dirfd itself.
 Result<InodeRef> inode_at(int dirfd, VirtAddr path, int flags);
 // Of an open descriptor.
 Result<InodeRef> inode_of(int fd);

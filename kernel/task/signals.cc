@@ -131,6 +131,8 @@ void retarget_signals(Process& process) {
     }
 }
 
+SignalGroup& signal_group(Thread& thread) { return thread.process->signals; }
+
 void signal_fault(int signal, TrapFrame& frame, VirtAddr address) {
     Thread& thread = *current_thread();
     Process& process = *thread.process;

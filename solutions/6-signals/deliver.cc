@@ -1,58 +1,154 @@
 // Lab 6: delivery on the way back to user mode.
 //
-// The starter knows default actions and ignoring. A signal that has a handler is taken and
-// dropped: the handler is stored, never called, but an interrupted system call ends as it
-// would after the handler (EINTR, or a restart with SA_RESTART). A fault cannot be dropped,
-// its instruction would fault again for ever: it takes the default action.
+// To call a handler, the kernel saves the interrupted context on the user's stack (or on the
+// alternate one) and changes the trap frame so that user mode goes on in the handler, whose
+// return address leads to rt_sigreturn (sigreturn.cc). All deliverable signals are taken in
+// one pass: each further frame interrupts the handler before it, at its first instruction,
+// so the last one taken runs first.
+//
+// The red zone: the 128 bytes below RSP belong to the interrupted function (System V ABI,
+// 3.2.2), so the frame goes below them; not on an alternate stack.
 //
 // How a call restarts: the frame of an interrupted call has the negative restart code in
 // RAX, the call's number in `error`, and RIP right behind the two bytes of SYSCALL. Stepping
 // RIP back and putting the number back into RAX makes the user execute the call again with
-// its arguments, which the kernel left as they were.
+// its arguments, which the kernel left as they were. It must be decided before the frame of
+// the first handler is written, which is what is returned to.
 //
 // Handout: handouts/6-signals.md. Contracts: kernel/signal/signal.h.
+#include <cstring>
+
+#include "kernel/abi/signal_frame.h"
+#include "kernel/arch/asm_offsets.h"
+#include "kernel/arch/features.h"
+#include "kernel/arch/fpu.h"
+#include "kernel/mm/user_access.h"
+#include "kernel/sched/run_queue.h"
 #include "kernel/signal/signal.h"
 
 namespace {
 
 constexpr uint64_t kSyscallInstructionSize = 2;  // 0f 05
+constexpr uint64_t kRedZone = 128;
+constexpr uint64_t kFpuAlign = 64;
+constexpr uint64_t kFlagsTf = 1 << 8, kFlagsDf = 1 << 10, kFlagsRf = 1 << 16;
 
-// `handled`: a handler was (to be) run; `restart`: all of those have SA_RESTART.
-void finish_interrupted_call(Thread& thread, TrapFrame& frame, bool handled, bool restart) {
+void finish_interrupted_call(Thread& thread, TrapFrame& frame, const abi::SigAction* handler) {
     if (frame.vector != kSyscallVector) return;
     auto result = static_cast<int64_t>(frame.rax);
     if (result != -kERESTARTSYS && result != -kERESTARTNOINTR && result != -kERESTARTNOHAND)
         return;
-    bool again = !handled || result == -kERESTARTNOINTR ||
-                 (result == -kERESTARTSYS && restart);
-    if (again) {
+    bool restart = handler != nullptr && (handler->flags & SA_RESTART) != 0;
+    if (handler == nullptr || result == -kERESTARTNOINTR ||
+        (result == -kERESTARTSYS && restart)) {
         frame.rip -= kSyscallInstructionSize;
         frame.rax = frame.error;
     } else {
         frame.rax = static_cast<uint64_t>(-EINTR);
         thread.restart_deadline_ns = 0;
     }
+    frame.vector = 0;  // decided, once
+}
+
+void fill_context(abi::SignalContext& context, const TrapFrame& frame) {
+    context = {};
+    context.r8 = frame.r8, context.r9 = frame.r9, context.r10 = frame.r10;
+    context.r11 = frame.r11, context.r12 = frame.r12, context.r13 = frame.r13;
+    context.r14 = frame.r14, context.r15 = frame.r15, context.rdi = frame.rdi;
+    context.rsi = frame.rsi, context.rbp = frame.rbp, context.rbx = frame.rbx;
+    context.rdx = frame.rdx, context.rax = frame.rax, context.rcx = frame.rcx;
+    context.rsp = frame.rsp, context.rip = frame.rip, context.rflags = frame.rflags;
+    context.cs = static_cast<uint16_t>(frame.cs);
+    context.ss = static_cast<uint16_t>(frame.ss);
+    context.error = frame.error;
+    context.trap = frame.vector;
+}
+
+// Saves the FPU registers at `address` with the marks that tell unwinders its size.
+Result<void> save_fpu(Thread& thread, VirtAddr address) {
+    {
+        InterruptsOff off;
+        fpu_save(thread.fpu);
+    }
+    uint32_t size = cpu_features.xsave_size;
+    TRY(copy_to_user(address, thread.fpu, size));
+    if (fpu_use_xsave == 0) return {};
+    constexpr uint64_t kSoftwareBytes = 464;  // of the legacy region, free for software
+    struct {
+        uint32_t magic, extended_size;
+        uint64_t features;
+        uint32_t size, padding[7];
+    } mark = {abi::kFpXstateMagic1, size + 4, cpu_features.xcr0, size, {}};
+    static_assert(sizeof mark == 48);
+    TRY(copy_to_user(address + kSoftwareBytes, &mark, sizeof mark));
+    return copy_to_user(address + size, &abi::kFpXstateMagic2, sizeof(uint32_t));
+}
+
+bool on_stack(const SignalStack& stack, VirtAddr rsp) {
+    return rsp > stack.address && rsp - stack.address <= stack.size;
+}
+
+Result<void> call_handler(Thread& thread, TrapFrame& frame, int signal,
+                          const abi::SigAction& action, SignalSet old_mask) {
+    SignalStack& stack = signal_stack(thread);
+    VirtAddr rsp = frame.rsp - kRedZone;
+    if ((action.flags & SA_ONSTACK) != 0 && stack.size != 0 && !on_stack(stack, frame.rsp))
+        rsp = stack.address + stack.size;
+    VirtAddr fpu = round_down(rsp - cpu_features.xsave_size - 4, kFpuAlign);
+    // At the handler's first instruction RSP is 8 below a multiple of 16, as after a CALL.
+    VirtAddr top = round_down(fpu - sizeof(abi::SignalFrame), 16) - 8;
+
+    abi::SignalFrame saved = {};
+    saved.return_address = action.restorer;
+    saved.user.flags = fpu_use_xsave != 0 ? abi::kUcFpXstate : 0;
+    saved.user.stack_address = stack.address;
+    saved.user.stack_flags = stack.flags;
+    saved.user.stack_size = stack.size;
+    fill_context(saved.user.context, frame);
+    saved.user.context.fpu_state = fpu;
+    saved.user.context.old_mask = old_mask;
+    saved.user.mask = old_mask;
+    saved.info.signal = signal;
+    bool fault = (signal_bit(signal) & kFaultSignals) != 0;
+    saved.info.code = fault ? abi::kSiKernel : abi::kSiUser;
+    TRY(save_fpu(thread, fpu));
+    TRY(copy_to_user(top, &saved, sizeof saved));
+
+    frame.rip = action.handler;
+    frame.rsp = top;
+    frame.rdi = static_cast<uint64_t>(signal);
+    frame.rsi = top + offsetof(abi::SignalFrame, info);
+    frame.rdx = top + offsetof(abi::SignalFrame, user);
+    frame.rax = 0;
+    frame.rflags &= ~(kFlagsTf | kFlagsDf | kFlagsRf);
+    frame.vector = 0;
+    return {};
 }
 
 }  // namespace
 
 int signal_deliver(Thread& thread, SignalGroup& group, TrapFrame& frame) {
-    bool handled = false, restart = true;
-    int fatal = 0;
     while (int signal = signal_take(thread, group)) {
         abi::SigAction action = group.actions->get(signal);
         if (action.handler == abi::kSigIgnore) continue;
-        if (action.handler == abi::kSigDefault || (signal_bit(signal) & kFaultSignals) != 0) {
+        if (action.handler == abi::kSigDefault) {
             DefaultAction by_default = default_action(signal);
             if (by_default == DefaultAction::Ignore) continue;
             if (by_default == DefaultAction::Continue) continue;
-            fatal = signal;
-            break;
+            if (by_default == DefaultAction::Stop) finish_interrupted_call(thread, frame, nullptr);
+            return signal;
         }
-        handled = true;
-        if ((action.flags & SA_RESTART) == 0) restart = false;
+        finish_interrupted_call(thread, frame, &action);
+        // What rt_sigreturn restores is the mask from before a sigsuspend.
+        signal_restore_mask(thread);
+        SignalSet old_mask = signal_mask(thread);
+        if (!call_handler(thread, frame, signal, action, old_mask).ok()) return SIGSEGV;
+        if ((action.flags & SA_RESETHAND) != 0) group.actions->set(signal, {});
+        SignalSet blocked = action.mask;
+        if ((action.flags & SA_NODEFER) == 0) blocked |= signal_bit(signal);
+        signal_set_mask(thread, group, old_mask | blocked);
     }
-    finish_interrupted_call(thread, frame, handled, restart);
-    if (fatal == 0) signal_restore_mask(thread);
-    return fatal;
+    finish_interrupted_call(thread, frame, nullptr);
+    signal_restore_mask(thread);
+    return 0;
 }

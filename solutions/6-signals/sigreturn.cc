@@ -1,9 +1,77 @@
 // Lab 6: the way back from a handler.
 //
-// No handler runs in the starter, so no program has a signal frame to return from: a call
-// of rt_sigreturn is a mistake and says so.
+// The signal frame lies in user memory: the program may have changed all of it, and nothing
+// in it is trusted. Segments are the usual ones whatever it says, of the flags only those
+// that user code may change anyway, the FPU area is made loadable. RIP may be anything: a
+// non-canonical one faults in IRETQ, which the trap core turns into the program's own fault.
+//
+// The context must be left through trap_return, which loads every register: the system call
+// exit keeps the callee-saved ones. Attention leads there, and at the same time to signals
+// that the restored mask lets through.
 //
 // Handout: handouts/6-signals.md. Contract: kernel/signal/signal.h.
+#include "kernel/abi/signal_frame.h"
+#include "kernel/arch/asm_offsets.h"
+#include "kernel/arch/features.h"
+#include "kernel/arch/fpu.h"
+#include "kernel/mm/slab.h"
+#include "kernel/mm/user_access.h"
+#include "kernel/sched/run_queue.h"
 #include "kernel/signal/signal.h"
 
-Result<uint64_t> signal_return(Thread&, TrapFrame&) { return Error(ENOSYS); }
+namespace {
+
+// CF, PF, AF, ZF, SF, TF, DF, OF, RF, AC (Intel SDM vol. 1, 3.4.3). Not IF, IOPL, NT.
+constexpr uint64_t kUserFlags = 0x50dd5 & ~0x200ull;
+constexpr uint64_t kFixedFlags = 0x202;  // bit 1 always, IF
+
+Result<void> restore_fpu(Thread& thread, VirtAddr address) {
+    size_t size = cpu_features.xsave_size;
+    void* area = kmalloc(size);
+    if (area == nullptr) return Error(ENOMEM);
+    Result<void> copied = copy_from_user(area, address, size);
+    if (copied.ok()) {
+        fpu_make_loadable(area, thread.fpu);
+        InterruptsOff off;
+        fpu_copy_area(thread.fpu, area);
+        fpu_restore(thread.fpu);
+    }
+    kfree(area, size);
+    return copied;
+}
+
+void restore_registers(TrapFrame& frame, const abi::SignalContext& context) {
+    frame.r8 = context.r8, frame.r9 = context.r9, frame.r10 = context.r10;
+    frame.r11 = context.r11, frame.r12 = context.r12, frame.r13 = context.r13;
+    frame.r14 = context.r14, frame.r15 = context.r15, frame.rdi = context.rdi;
+    frame.rsi = context.rsi, frame.rbp = context.rbp, frame.rbx = context.rbx;
+    frame.rdx = context.rdx, frame.rax = context.rax, frame.rcx = context.rcx;
+    frame.rsp = context.rsp, frame.rip = context.rip;
+    frame.rflags = (context.rflags & kUserFlags) | kFixedFlags;
+    frame.cs = USER_CS | 3;
+    frame.ss = USER_DS | 3;
+    frame.vector = 0;  // no system call that could restart
+    frame.error = 0;
+}
+
+}  // namespace
+
+Result<uint64_t> signal_return(Thread& thread, TrapFrame& frame) {
+    // The handler's RET took the return address off.
+    UserIn<abi::SignalFrame> source(frame.rsp - sizeof(uint64_t));
+    Result<abi::SignalFrame> saved = source.read();
+    const SignalGroup& group = signal_group(thread);
+    if (saved.ok()) {
+        const abi::UserContext& user = saved.value().user;
+        VirtAddr fpu = user.context.fpu_state;
+        if (fpu == 0 || restore_fpu(thread, fpu).ok()) {
+            restore_registers(frame, user.context);
+            signal_set_mask(thread, group, user.mask);
+            thread.set_attention(kAttentionSignal);
+            return frame.rax;
+        }
+    }
+    // As Linux does: a frame that cannot be read is the program's fault.
+    signal_fault(SIGSEGV, frame, frame.rsp);
+    return frame.rax;
+}

@@ -7,7 +7,7 @@ const uint64_t kSeed = chosen("args_seed", 1, 1ull << 62);
 const std::string kFile = Sequence(kSeed ^ 1).bytes(chosen("args_size", 20000, 60000));
 
 // The pieces of the file that the program fetches through every argument position; it draws
-// the same sequence (user/tests/3-syscall/args/main.cc).
+// the same sequence (user/tests/3-syscall/calls/main.cc).
 std::string expected_hash() {
     Sequence sequence(kSeed);
     std::string pieces;
@@ -24,7 +24,7 @@ std::string expected_hash() {
 }  // namespace
 
 #define ARGS_TEST(name) \
-    GUEST_TEST(Arguments, name, .run = "/tests/3-syscall/args", .cpus = 2, \
+    GUEST_TEST(Arguments, name, .run = "/tests/3-syscall/calls", .cpus = 2, \
                .data = {{"args", kFile}, {"args_seed", std::to_string(kSeed)}})
 
 ARGS_TEST(six_arguments_arrive) {

@@ -32,7 +32,7 @@ extern "C" const char int_stubs[];
 
 namespace {
 
-constexpr const char* kKernelAddress = reinterpret_cast<const char*>(0xffffffff80100000);
+constexpr uintptr_t kKernelAddress = 0xffffffff80100000;
 const char* volatile null_pointer = nullptr;
 
 void divide() {
@@ -54,7 +54,7 @@ void x87() {
 
 void read_null() { (void)*static_cast<const volatile char*>(null_pointer); }
 void write_null() { *const_cast<volatile char*>(null_pointer) = 1; }
-void read_kernel() { (void)*static_cast<const volatile char*>(kKernelAddress); }
+void read_kernel() { (void)*reinterpret_cast<const volatile char*>(kKernelAddress); }
 void execute_data() {
     static unsigned char code[] = {0xc3};
     reinterpret_cast<void (*)()>(code)();
@@ -62,12 +62,6 @@ void execute_data() {
 void halt() { asm volatile("hlt"); }
 void input() { asm volatile("inb $0x64, %%al" : : : "rax"); }
 void not_canonical() { asm volatile("movb (%0), %%al" : : "r"(1ull << 62) : "rax"); }
-void not_canonical_stack() {
-    asm volatile("movq %%rsp, %%rcx\n\tmovq %0, %%rsp\n\tpopq %%rax\n\tmovq %%rcx, %%rsp"
-                 :
-                 : "r"(1ull << 62)
-                 : "rax", "rcx");
-}
 void bad_selector() { asm volatile("movw %w0, %%ds" : : "r"(0x7ff3)); }
 void kernel_selector() { asm volatile("movw %w0, %%ss" : : "r"(0x10)); }
 
@@ -89,7 +83,6 @@ constexpr Case kCoded[] = {{"read_null", read_null, SIGSEGV},
                            {"halt", halt, SIGSEGV},
                            {"port_input", input, SIGSEGV},
                            {"not_canonical", not_canonical, SIGSEGV},
-                           {"not_canonical_stack", not_canonical_stack, SIGBUS},
                            {"bad_selector", bad_selector, SIGSEGV},
                            {"kernel_selector", kernel_selector, SIGSEGV}};
 

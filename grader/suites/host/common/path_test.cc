@@ -38,17 +38,15 @@ TEST(Path, NamesUpTo255BytesAreTaken) {
     EXPECT_EQ(components(longest + "n"), Names{"error"});
 }
 
-TEST(Path, TheCursorKnowsTheLastComponentAndATrailingSlash) {
+TEST(Path, TheCursorKnowsWhetherASlashFollows) {
     PathCursor plain("a/b");
     ASSERT_EQ(plain.next().value(), "a");
-    EXPECT_FALSE(plain.at_end());
+    EXPECT_TRUE(plain.trailing_slash());
     EXPECT_EQ(plain.rest(), "/b");
     ASSERT_EQ(plain.next().value(), "b");
-    EXPECT_TRUE(plain.at_end());
     EXPECT_FALSE(plain.trailing_slash());
     PathCursor slash("a//");
     ASSERT_EQ(slash.next().value(), "a");
-    EXPECT_TRUE(slash.at_end());
     EXPECT_TRUE(slash.trailing_slash());
 }
 

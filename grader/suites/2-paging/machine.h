@@ -1,10 +1,6 @@
 // A machine for lab 2's units on the host: RAM is an array, CPUs are Cpu objects that host
 // threads stand for, and TLB flushes are written down instead of done.
-//
-//   g++ -std=c++20 -g -O1 -fsanitize=address,undefined -I. grader/suites/host/2-paging/*.cc
-//       solutions/2-paging/*.cc kernel/mm/{frame_table,page_copy,tlb,address_space,mapping,
-//       remap,shared_memory,host_slab}.cc kernel/base/host_panic.cc
-//       -lgtest -lgtest_main -pthread
+// How it is compiled: suite.mk.
 #pragma once
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "grader/suites/host/2-paging/machine.h"
+#include "grader/suites/2-paging/machine.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,9 +1,9 @@
-// Lab 2, frames.cc. How to compile: machine.h.
+// Lab 2, frames.cc. The machine: machine.h.
 #include <algorithm>
 #include <set>
 #include <thread>
 
-#include "grader/suites/host/2-paging/machine.h"
+#include "grader/suites/2-paging/machine.h"
 
 namespace {
 
@@ -22,7 +22,7 @@ void drop(const std::vector<Frame*>& frames) {
     for (Frame* frame : frames) frame_unref(frame);
 }
 
-TEST_F(Frames, AnAllocatedFrameHasOneReferenceAndNoOwner) {
+TEST_F(Frames, an_allocated_frame_has_one_reference_and_no_owner) {
     Frame* frame = frame_alloc().value();
     EXPECT_EQ(frame->references.load(), 1u);
     EXPECT_EQ(frame->owner, nullptr);
@@ -34,14 +34,14 @@ TEST_F(Frames, AnAllocatedFrameHasOneReferenceAndNoOwner) {
     frame_unref(frame);
 }
 
-TEST_F(Frames, FramesInUseAreDistinct) {
+TEST_F(Frames, frames_in_use_are_distinct) {
     std::vector<Frame*> frames = take(1000);
     ASSERT_EQ(frames.size(), 1000u);
     EXPECT_EQ(std::set<Frame*>(frames.begin(), frames.end()).size(), 1000u);
     drop(frames);
 }
 
-TEST_F(Frames, OnlyTheLastReferenceFrees) {
+TEST_F(Frames, only_the_last_reference_frees) {
     Frame* frame = frame_alloc().value();
     uint64_t free = frames_free();
     frame_ref(frame);
@@ -54,7 +54,7 @@ TEST_F(Frames, OnlyTheLastReferenceFrees) {
     EXPECT_EQ(frames_free(), free + 1);
 }
 
-TEST_F(Frames, AllOfMemoryCanBeTakenAndGivenBackThreeTimes) {
+TEST_F(Frames, all_of_memory_can_be_taken_and_given_back_three_times) {
     uint64_t free = frames_free();
     for (int round = 0; round < 3; ++round) {
         std::vector<Frame*> frames = take(free + 1);
@@ -68,7 +68,7 @@ TEST_F(Frames, AllOfMemoryCanBeTakenAndGivenBackThreeTimes) {
     }
 }
 
-TEST_F(Frames, AFreedFrameIsPoisoned) {
+TEST_F(Frames, a_freed_frame_is_poisoned) {
     Frame* frame = frame_alloc().value();
     auto* bytes = static_cast<unsigned char*>(frame_data(frame));
     std::fill(bytes, bytes + kPageSize, 0x11);
@@ -76,7 +76,7 @@ TEST_F(Frames, AFreedFrameIsPoisoned) {
     EXPECT_TRUE(std::all_of(bytes, bytes + kPageSize, [](int b) { return b == 0xdd; }));
 }
 
-TEST_F(Frames, ZeroedFramesAreZeroAlsoWhenRecycled) {
+TEST_F(Frames, zeroed_frames_are_zero_also_when_recycled) {
     for (int round = 0; round < 200; ++round) {
         Frame* frame = frame_alloc_zeroed().value();
         auto* bytes = static_cast<unsigned char*>(frame_data(frame));
@@ -86,13 +86,13 @@ TEST_F(Frames, ZeroedFramesAreZeroAlsoWhenRecycled) {
     }
 }
 
-TEST_F(Frames, FreeingTwicePanics) {
+TEST_F(Frames, freeing_twice_panics) {
     Frame* frame = frame_alloc().value();
     frame_unref(frame);
     EXPECT_DEATH(frame_unref(frame), "PANIC");
 }
 
-TEST_F(Frames, WhatOneCpuFreedAndDrainedAnotherCanTake) {
+TEST_F(Frames, what_one_cpu_freed_and_drained_another_can_take) {
     uint64_t free = frames_free();
     host::become_cpu(1);
     std::vector<Frame*> frames = take(free);
@@ -110,7 +110,7 @@ TEST_F(Frames, WhatOneCpuFreedAndDrainedAnotherCanTake) {
     host::become_cpu(0);
 }
 
-TEST_F(Frames, ADrainedCacheStillWorks) {
+TEST_F(Frames, a_drained_cache_still_works) {
     frames_drain_cache();
     frames_drain_cache();
     std::vector<Frame*> frames = take(200);
@@ -120,7 +120,7 @@ TEST_F(Frames, ADrainedCacheStillWorks) {
     frames_drain_cache();
 }
 
-TEST_F(Frames, TheInterruptFlagIsKept) {
+TEST_F(Frames, the_interrupt_flag_is_kept) {
     x86::cli();
     frame_unref(frame_alloc().value());
     EXPECT_FALSE(x86::interrupts_enabled());
@@ -129,7 +129,7 @@ TEST_F(Frames, TheInterruptFlagIsKept) {
     EXPECT_TRUE(x86::interrupts_enabled());
 }
 
-TEST_F(Frames, FourCpusAtOnceGetDistinctFramesAndLoseNone) {
+TEST_F(Frames, four_cpus_at_once_get_distinct_frames_and_lose_none) {
     uint64_t free = frames_free();
     std::atomic<bool> torn{false};
     auto work = [&](uint32_t cpu) {
@@ -152,7 +152,7 @@ TEST_F(Frames, FourCpusAtOnceGetDistinctFramesAndLoseNone) {
     EXPECT_EQ(frames_free(), free);
 }
 
-TEST_F(Frames, SharedReferencesFromFourCpusFreeOnce) {
+TEST_F(Frames, shared_references_from_four_cpus_free_once) {
     for (int round = 0; round < 200; ++round) {
         Frame* frame = frame_alloc().value();
         for (int i = 0; i < 3; ++i) frame_ref(frame);

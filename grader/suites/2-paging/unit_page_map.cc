@@ -1,6 +1,6 @@
-// Lab 2, page_map.cc. How to compile: machine.h.
+// Lab 2, page_map.cc. The machine: machine.h.
 #include "kernel/arch/features.h"
-#include "grader/suites/host/2-paging/machine.h"
+#include "grader/suites/2-paging/machine.h"
 
 namespace {
 
@@ -50,7 +50,7 @@ class PageMaps : public host::MachineTest {
     std::vector<Frame*> kernel_tables;
 };
 
-TEST_F(PageMaps, AMappedByteTranslatesWithItsOffset) {
+TEST_F(PageMaps, a_mapped_byte_translates_with_its_offset) {
     map_device(kBase, 2 * kPageSize);
     auto found = page_map_translate(map, kBase + kPageSize + 0x123);
     ASSERT_TRUE(found.has_value());
@@ -60,14 +60,14 @@ TEST_F(PageMaps, AMappedByteTranslatesWithItsOffset) {
     EXPECT_FALSE(page_map_translate(map, kBase + 2 * kPageSize).has_value());
 }
 
-TEST_F(PageMaps, TheAddressMaskDropsNoExecuteAndFlags) {
+TEST_F(PageMaps, the_address_mask_drops_no_execute_and_flags) {
     constexpr PhysAddr kHigh = 0x000f'ffff'ffff'f000;
     map_device(kBase, kPageSize, kUserData | kPageCow | kPageShared, false, kHigh);
     EXPECT_EQ(physical(kBase + 5), kHigh + 5);
     EXPECT_NE(host::raw_entry(map, kBase) & pte::kNoExecute, 0u);
 }
 
-TEST_F(PageMaps, IntermediateEntriesAllowEverythingAndTheLeafDecides) {
+TEST_F(PageMaps, intermediate_entries_allow_everything_and_the_leaf_decides) {
     map_device(kBase, kPageSize, kPageUser);
     for (int level = 2; level <= 4; ++level) {
         uint64_t entry = host::raw_entry(map, kBase, level);
@@ -79,7 +79,7 @@ TEST_F(PageMaps, IntermediateEntriesAllowEverythingAndTheLeafDecides) {
     EXPECT_EQ(host::raw_entry(map, kBase) & pte::kWrite, 0u);
 }
 
-TEST_F(PageMaps, KernelEntriesAreNotForUsers) {
+TEST_F(PageMaps, kernel_entries_are_not_for_users) {
     map_device(kVmapBase, kPageSize, kPageWrite);
     for (int level = 1; level <= 4; ++level)
         EXPECT_EQ(host::raw_entry(map, kVmapBase, level) & pte::kUser, 0u);
@@ -92,7 +92,7 @@ TEST_F(PageMaps, KernelEntriesAreNotForUsers) {
     for (Frame* frame : kernel_tables) frame_unref(frame);
 }
 
-TEST_F(PageMaps, NoExecuteIsTheDefaultWhereTheCpuHasIt) {
+TEST_F(PageMaps, no_execute_is_the_default_where_the_cpu_has_it) {
     map_device(kBase, kPageSize, kPageUser);
     map_device(kBase + kPageSize, kPageSize, kPageUser | kPageExecute);
     EXPECT_NE(host::raw_entry(map, kBase) & pte::kNoExecute, 0u);
@@ -103,14 +103,14 @@ TEST_F(PageMaps, NoExecuteIsTheDefaultWhereTheCpuHasIt) {
     EXPECT_EQ(host::raw_entry(map, kBase + 2 * kPageSize) & pte::kNoExecute, 0u);
 }
 
-TEST_F(PageMaps, NewTablesAreZeroAlsoInPoisonedFrames) {
+TEST_F(PageMaps, new_tables_are_zero_also_in_poisoned_frames) {
     map_device(kBase, kPageSize);
     EXPECT_EQ(host::raw_entry(map, kBase + kPageSize), 0u);
     EXPECT_EQ(host::raw_entry(map, kBase + kGiB, 3), 0u);
     EXPECT_FALSE(page_map_translate(map, kBase + 2 * kMiB).has_value());
 }
 
-TEST_F(PageMaps, BadRangesAreRefused) {
+TEST_F(PageMaps, bad_ranges_are_refused) {
     EXPECT_EQ(map_error(kBase, host::kDevice, 0), EINVAL) << "empty";
     EXPECT_EQ(map_error(kBase + 1, host::kDevice, kPageSize), EINVAL) << "address";
     EXPECT_EQ(map_error(kBase, host::kDevice + 0x800, kPageSize), EINVAL) << "physical";
@@ -127,7 +127,7 @@ TEST_F(PageMaps, BadRangesAreRefused) {
     EXPECT_EQ(page_map_protect(map, kBase, 1, 0, batch).error().number(), EINVAL);
 }
 
-TEST_F(PageMaps, TheLastUserPageCanBeMapped) {
+TEST_F(PageMaps, the_last_user_page_can_be_mapped) {
     VirtAddr last = kUserTop - kPageSize;
     map_device(last, kPageSize);
     EXPECT_EQ(physical(kUserTop - 1), host::kDevice + 0xfff);
@@ -135,7 +135,7 @@ TEST_F(PageMaps, TheLastUserPageCanBeMapped) {
     EXPECT_EQ(physical(last), 0u);
 }
 
-TEST_F(PageMaps, TheLastPageOfTheAddressSpaceCanBeUsed) {
+TEST_F(PageMaps, the_last_page_of_the_address_space_can_be_used) {
     constexpr VirtAddr kLast = 0xffff'ffff'ffff'f000;
     ASSERT_TRUE(page_map_map(map, kLast, host::kDevice, kPageSize, kPageWrite, true).ok());
     EXPECT_EQ(physical(kLast + 0xfff), host::kDevice + 0xfff);
@@ -149,7 +149,7 @@ TEST_F(PageMaps, TheLastPageOfTheAddressSpaceCanBeUsed) {
     for (Frame* frame : kernel_tables) frame_unref(frame);
 }
 
-TEST_F(PageMaps, MappingWhatIsMappedIsRefusedAndChangesNothing) {
+TEST_F(PageMaps, mapping_what_is_mapped_is_refused_and_changes_nothing) {
     map_device(kBase + 2 * kPageSize, kPageSize);
     Result<void> result = page_map_map(map, kBase, host::kDevice + kGiB, 4 * kPageSize,
                                        kUserData, false);
@@ -160,7 +160,7 @@ TEST_F(PageMaps, MappingWhatIsMappedIsRefusedAndChangesNothing) {
     EXPECT_EQ(physical(kBase + 2 * kPageSize), host::kDevice);
 }
 
-TEST_F(PageMaps, LargeLeavesWhereAlignmentAndSizeAllow) {
+TEST_F(PageMaps, large_leaves_where_alignment_and_size_allow) {
     VirtAddr start = kGiB - 2 * kMiB;
     PhysAddr device = 4 * kGiB - 2 * kMiB;
     map_device(start, kGiB + 2 * kMiB + kPageSize, kUserData, true, device);
@@ -171,7 +171,7 @@ TEST_F(PageMaps, LargeLeavesWhereAlignmentAndSizeAllow) {
         EXPECT_EQ(physical(start + at), device + at);
 }
 
-TEST_F(PageMaps, NoLargeLeavesWithoutAlignmentPermissionOrCpu) {
+TEST_F(PageMaps, no_large_leaves_without_alignment_permission_or_cpu) {
     map_device(2 * kMiB, 4 * kMiB, kUserData, false);
     EXPECT_EQ(page_map_translate(map, 2 * kMiB)->page_size, kPageSize);
     map_device(8 * kMiB, 4 * kMiB, kUserData, true, host::kDevice + kPageSize);
@@ -181,7 +181,7 @@ TEST_F(PageMaps, NoLargeLeavesWithoutAlignmentPermissionOrCpu) {
     EXPECT_EQ(page_map_translate(map, 4ull * kGiB)->page_size, 2 * kMiB);
 }
 
-TEST_F(PageMaps, ALargeLeafIsNotWalkedAsATable) {
+TEST_F(PageMaps, a_large_leaf_is_not_walked_as_a_table) {
     map_device(2 * kMiB, 2 * kMiB, kUserData, true);
     EXPECT_EQ(map_error(3 * kMiB, host::kDevice, kPageSize), EEXIST);
     EXPECT_EQ(page_map_find_table(map, 3 * kMiB), nullptr);
@@ -195,7 +195,7 @@ TEST_F(PageMaps, ALargeLeafIsNotWalkedAsATable) {
     EXPECT_EQ(visits, 0) << "only 4 KiB leaves are visited";
 }
 
-TEST_F(PageMaps, OutOfMemoryInTheMiddleLeavesNothingMapped) {
+TEST_F(PageMaps, out_of_memory_in_the_middle_leaves_nothing_mapped) {
     // Crosses a 2 MiB boundary: the second table is the one that fails.
     VirtAddr start = 4 * kMiB - 2 * kPageSize;
     map_device(start - kPageSize, kPageSize);
@@ -211,7 +211,7 @@ TEST_F(PageMaps, OutOfMemoryInTheMiddleLeavesNothingMapped) {
     map_device(start, 4 * kPageSize);
 }
 
-TEST_F(PageMaps, AFailedMapKeepsTheCallersReference) {
+TEST_F(PageMaps, a_failed_map_keeps_the_callers_reference) {
     Frame* frame = frame_alloc().value();
     map_device(kBase, kPageSize);
     EXPECT_EQ(map_error(kBase, frame_address(frame), kPageSize), EEXIST);
@@ -219,7 +219,7 @@ TEST_F(PageMaps, AFailedMapKeepsTheCallersReference) {
     frame_unref(frame);
 }
 
-TEST_F(PageMaps, UnmapReportsPagesAndKeepsFramesUntilTheFlush) {
+TEST_F(PageMaps, unmap_reports_pages_and_keeps_frames_until_the_flush) {
     Frame* frame = frame_alloc().value();
     map_device(kBase, kPageSize, kUserData, false, frame_address(frame));
     uint64_t free = frames_free();
@@ -233,7 +233,7 @@ TEST_F(PageMaps, UnmapReportsPagesAndKeepsFramesUntilTheFlush) {
     EXPECT_EQ(frames_free(), free + 1);
 }
 
-TEST_F(PageMaps, ASharedFrameLosesOneReferencePerLeaf) {
+TEST_F(PageMaps, a_shared_frame_loses_one_reference_per_leaf) {
     Frame* frame = frame_alloc().value();
     for (int i = 0; i < 200; ++i) {
         frame_ref(frame);
@@ -246,14 +246,14 @@ TEST_F(PageMaps, ASharedFrameLosesOneReferencePerLeaf) {
     frame_unref(frame);
 }
 
-TEST_F(PageMaps, UnmapTouchesNothingOutsideItsRange) {
+TEST_F(PageMaps, unmap_touches_nothing_outside_its_range) {
     map_device(4 * kMiB - 4 * kPageSize, 8 * kPageSize);
     unmap(4 * kMiB - 2 * kPageSize, 4 * kPageSize);
     for (int i = -4; i < 4; ++i)
         EXPECT_EQ(physical(4 * kMiB + i * kPageSize) != 0, i < -2 || i >= 2) << i;
 }
 
-TEST_F(PageMaps, PartialUnmapSplitsALargeLeaf) {
+TEST_F(PageMaps, partial_unmap_splits_a_large_leaf) {
     map_device(2 * kMiB, 2 * kMiB, kUserData | kPageExecute, true);
     unmap(2 * kMiB + 5 * kPageSize, kPageSize);
     for (int i : {0, 4, 6, 511})
@@ -263,7 +263,7 @@ TEST_F(PageMaps, PartialUnmapSplitsALargeLeaf) {
               host::kDevice | pte::kPresent | pte::kWrite | pte::kUser);
 }
 
-TEST_F(PageMaps, PartialProtectSplitsAGigabyteLeafTwice) {
+TEST_F(PageMaps, partial_protect_splits_a_gigabyte_leaf_twice) {
     map_device(kGiB, kGiB, kUserData, true);
     protect(kGiB + 3 * kPageSize, kPageSize, kPageUser);
     EXPECT_EQ(page_map_translate(map, kGiB)->page_size, kPageSize);
@@ -273,7 +273,7 @@ TEST_F(PageMaps, PartialProtectSplitsAGigabyteLeafTwice) {
     EXPECT_NE(host::raw_entry(map, kGiB + 4 * kPageSize) & pte::kWrite, 0u);
 }
 
-TEST_F(PageMaps, ASplitWithoutMemoryRemovesNothing) {
+TEST_F(PageMaps, a_split_without_memory_removes_nothing) {
     map_device(2 * kMiB, 2 * kMiB, kUserData, true);
     TlbBatch batch;
     host::Shortage shortage(0);
@@ -284,7 +284,7 @@ TEST_F(PageMaps, ASplitWithoutMemoryRemovesNothing) {
     finish(batch);
 }
 
-TEST_F(PageMaps, ProtectKeepsCowPagesReadOnlyAndFlushes) {
+TEST_F(PageMaps, protect_keeps_cow_pages_read_only_and_flushes) {
     map_device(kBase, kPageSize, kPageUser | kPageCow);
     map_device(kBase + kPageSize, kPageSize, kPageUser | kPageWrite | kPageShared);
     protect(kBase, 2 * kPageSize, kUserData | kPageExecute);
@@ -301,7 +301,7 @@ TEST_F(PageMaps, ProtectKeepsCowPagesReadOnlyAndFlushes) {
     EXPECT_EQ(physical(kBase + kPageSize), host::kDevice);
 }
 
-TEST_F(PageMaps, NoAccessKeepsThePageOutOfReach) {
+TEST_F(PageMaps, no_access_keeps_the_page_out_of_reach) {
     Frame* frame = frame_alloc().value();
     map_device(kBase, kPageSize, kUserData, false, frame_address(frame));
     protect(kBase, kPageSize, kPageUser | kPageNoAccess);
@@ -315,7 +315,7 @@ TEST_F(PageMaps, NoAccessKeepsThePageOutOfReach) {
     // destroy() must find it: the leak check at the end says so.
 }
 
-TEST_F(PageMaps, ReplaceSwapsTheFrameAndReportsTheOldOne) {
+TEST_F(PageMaps, replace_swaps_the_frame_and_reports_the_old_one) {
     Frame* old = frame_alloc().value();
     Frame* fresh = frame_alloc().value();
     frame_ref(old);
@@ -334,7 +334,7 @@ TEST_F(PageMaps, ReplaceSwapsTheFrameAndReportsTheOldOne) {
     frame_unref(old);
 }
 
-TEST_F(PageMaps, VisitGoesInOrderAcrossTablesAndSkipsHoles) {
+TEST_F(PageMaps, visit_goes_in_order_across_tables_and_skips_holes) {
     std::vector<VirtAddr> expected = {kBase, 2 * kMiB * 3 - kPageSize, 2 * kMiB * 3,
                                       kGiB - kPageSize, kGiB, 5ull * kGiB,
                                       (512ull << 30) - kPageSize, 512ull << 30};
@@ -350,7 +350,7 @@ TEST_F(PageMaps, VisitGoesInOrderAcrossTablesAndSkipsHoles) {
     EXPECT_EQ(seen, std::vector<VirtAddr>(expected.begin() + 1, expected.begin() + 4));
 }
 
-TEST_F(PageMaps, VisitMayChangeEntries) {
+TEST_F(PageMaps, visit_may_change_entries) {
     map_device(kBase, 3 * kPageSize);
     page_map_visit(
         map, kBase, kPageSize,
@@ -359,7 +359,7 @@ TEST_F(PageMaps, VisitMayChangeEntries) {
     EXPECT_NE(host::raw_entry(map, kBase + kPageSize) & pte::kWrite, 0u);
 }
 
-TEST_F(PageMaps, NewMapsShareTheKernelHalf) {
+TEST_F(PageMaps, new_maps_share_the_kernel_half) {
     PageMap kernel = map;
     auto* root = static_cast<uint64_t*>(phys_to_virt(kernel.root));
     root[300] = 0x1234000 | pte::kPresent;
@@ -373,7 +373,7 @@ TEST_F(PageMaps, NewMapsShareTheKernelHalf) {
     root[300] = 0;
 }
 
-TEST_F(PageMaps, DestroyDropsEveryLeafAndTable) {
+TEST_F(PageMaps, destroy_drops_every_leaf_and_table) {
     for (VirtAddr address : {VirtAddr{kUserBottom}, kBase, VirtAddr{7ull << 39}, kUserTop - kPageSize}) {
         Frame* frame = frame_alloc().value();
         map_device(address, kPageSize, kUserData, false, frame_address(frame));

@@ -1,6 +1,6 @@
 // The probe in assembly, since no compiler may have a say about registers here. Static
 // variables instead of the stack: after the call not even RSP is to be trusted.
-#include "user/tests/3-syscall/args/probe.h"
+#include "user/tests/3-syscall/calls/probe.h"
 
 #include <stddef.h>
 

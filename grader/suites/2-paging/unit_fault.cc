@@ -1,8 +1,7 @@
-// Lab 2, fault.cc and clone.cc: pages on demand, copy on write, fork. How to compile:
-// machine.h.
+// Lab 2, fault.cc and clone.cc: pages on demand, copy on write, fork. The machine: machine.h.
 #include <cstring>
 
-#include "grader/suites/host/2-paging/machine.h"
+#include "grader/suites/2-paging/machine.h"
 #include "kernel/mm/slab.h"
 
 namespace {
@@ -91,7 +90,7 @@ class Faults : public host::MachineTest {
     AddressSpace* child = nullptr;
 };
 
-TEST_F(Faults, AnonymousPagesAreZero) {
+TEST_F(Faults, anonymous_pages_are_zero) {
     VirtAddr at = map(3, kReadWrite);
     for (size_t i = 0; i < kPageSize; i += 64) ASSERT_EQ(read(parent, at + i), 0);
     EXPECT_TRUE(write(parent, at + 5, 'x'));
@@ -99,7 +98,7 @@ TEST_F(Faults, AnonymousPagesAreZero) {
     EXPECT_EQ(host::raw_entry(parent->page_map, at + 2 * kPageSize), 0u) << "only on demand";
 }
 
-TEST_F(Faults, WhatARegionForbidsIsNotResolved) {
+TEST_F(Faults, what_a_region_forbids_is_not_resolved) {
     VirtAddr at = map(1, kRead);
     EXPECT_EQ(fault(parent, at, Access::Write), FaultError::Protection);
     EXPECT_EQ(fault(parent, at, Access::Execute), FaultError::Protection);
@@ -107,7 +106,7 @@ TEST_F(Faults, WhatARegionForbidsIsNotResolved) {
     EXPECT_EQ(fault(parent, at - 1, Access::Read), FaultError::NoRegion);
 }
 
-TEST_F(Faults, LeavesAllowWhatTheRegionAllows) {
+TEST_F(Faults, leaves_allow_what_the_region_allows) {
     VirtAddr at = map(1, kProtRead | kProtExecute);
     EXPECT_EQ(fault(parent, at, Access::Execute), FaultError::None);
     uint64_t entry = host::raw_entry(parent->page_map, at);
@@ -119,7 +118,7 @@ TEST_F(Faults, LeavesAllowWhatTheRegionAllows) {
     EXPECT_NE(host::raw_entry(parent->page_map, data) & pte::kNoExecute, 0u);
 }
 
-TEST_F(Faults, AFileIsSharedUntilItIsWritten) {
+TEST_F(Faults, a_file_is_shared_until_it_is_written) {
     FakeFile file(3);
     VirtAddr at = map(2, kReadWrite, &file, MAP_PRIVATE, kPageSize);
     EXPECT_EQ(read(parent, at), 'b');
@@ -137,7 +136,7 @@ TEST_F(Faults, AFileIsSharedUntilItIsWritten) {
     parent = nullptr;
 }
 
-TEST_F(Faults, ASharedMappingWritesToTheFile) {
+TEST_F(Faults, a_shared_mapping_writes_to_the_file) {
     FakeFile file(1);
     VirtAddr at = map(1, kReadWrite, &file, MAP_SHARED);
     EXPECT_TRUE(write(parent, at, 'S'));
@@ -146,7 +145,7 @@ TEST_F(Faults, ASharedMappingWritesToTheFile) {
     parent = nullptr;
 }
 
-TEST_F(Faults, BeyondTheEndOfAFile) {
+TEST_F(Faults, beyond_the_end_of_a_file) {
     FakeFile file(1);
     VirtAddr at = map(2, kReadWrite, &file);
     EXPECT_EQ(fault(parent, at + kPageSize, Access::Read), FaultError::PastEnd);
@@ -155,7 +154,7 @@ TEST_F(Faults, BeyondTheEndOfAFile) {
     parent = nullptr;
 }
 
-TEST_F(Faults, OutOfMemoryIsAnErrorAndLosesNothing) {
+TEST_F(Faults, out_of_memory_is_an_error_and_loses_nothing) {
     FakeFile file(1);
     VirtAddr anonymous = map(1, kReadWrite);
     VirtAddr mapped = parent->map(0, kPageSize, kReadWrite, MAP_PRIVATE, &file, 0).value();
@@ -175,7 +174,7 @@ TEST_F(Faults, OutOfMemoryIsAnErrorAndLosesNothing) {
     parent = nullptr;
 }
 
-TEST_F(Faults, AFaultThatAnotherThreadResolvedIsFine) {
+TEST_F(Faults, a_fault_that_another_thread_resolved_is_fine) {
     VirtAddr at = map(1, kReadWrite);
     EXPECT_TRUE(write(parent, at, 'q'));
     Frame* frame = frame_at(parent, at);
@@ -187,7 +186,7 @@ TEST_F(Faults, AFaultThatAnotherThreadResolvedIsFine) {
 
 // ---- fork ----
 
-TEST_F(Faults, ForkSharesFramesReadOnlyInBoth) {
+TEST_F(Faults, fork_shares_frames_read_only_in_both) {
     VirtAddr at = map(3, kReadWrite);
     for (int i = 0; i < 3; ++i) write(parent, at + i * kPageSize, static_cast<char>('0' + i));
     uint64_t free = frames_free();
@@ -205,7 +204,7 @@ TEST_F(Faults, ForkSharesFramesReadOnlyInBoth) {
     }
 }
 
-TEST_F(Faults, ForkFlushesWhatTheParentMayNoLongerWrite) {
+TEST_F(Faults, fork_flushes_what_the_parent_may_no_longer_write) {
     VirtAddr at = map(2, kReadWrite);
     write(parent, at, 'w');
     host::forget_flushes();
@@ -214,7 +213,7 @@ TEST_F(Faults, ForkFlushesWhatTheParentMayNoLongerWrite) {
     EXPECT_LE(host::shootdowns, 1u) << "one flush for the whole fork";
 }
 
-TEST_F(Faults, AfterForkNeitherSeesTheOthersWrites) {
+TEST_F(Faults, after_fork_neither_sees_the_others_writes) {
     VirtAddr at = map(2, kReadWrite);
     write(parent, at, 'p');
     write(parent, at + kPageSize, 'q');
@@ -227,7 +226,7 @@ TEST_F(Faults, AfterForkNeitherSeesTheOthersWrites) {
     EXPECT_EQ(read(parent, at + kPageSize), 'P');
 }
 
-TEST_F(Faults, TheLastHolderOfACowPageWritesInPlace) {
+TEST_F(Faults, the_last_holder_of_a_cow_page_writes_in_place) {
     VirtAddr at = map(1, kReadWrite);
     write(parent, at, 'p');
     Frame* frame = frame_at(parent, at);
@@ -241,7 +240,7 @@ TEST_F(Faults, TheLastHolderOfACowPageWritesInPlace) {
     EXPECT_EQ(read(child, at), 'c');
 }
 
-TEST_F(Faults, ForkDoesNotMakeReadOnlyMemoryWritable) {
+TEST_F(Faults, fork_does_not_make_read_only_memory_writable) {
     VirtAddr at = map(1, kReadWrite);
     write(parent, at, 'r');
     ASSERT_TRUE(parent->protect(at, kPageSize, kProtRead).ok());
@@ -254,7 +253,7 @@ TEST_F(Faults, ForkDoesNotMakeReadOnlyMemoryWritable) {
     EXPECT_EQ(read(parent, at), 'r') << "the child wrote into the parent's page";
 }
 
-TEST_F(Faults, SharedMemoryStaysSharedAcrossFork) {
+TEST_F(Faults, shared_memory_stays_shared_across_fork) {
     VirtAddr at = map(3, kReadWrite, nullptr, MAP_SHARED | MAP_ANONYMOUS);
     write(parent, at, '1');
     fork();
@@ -265,7 +264,7 @@ TEST_F(Faults, SharedMemoryStaysSharedAcrossFork) {
     EXPECT_EQ(read(child, at + kPageSize), '3');
 }
 
-TEST_F(Faults, ForkOfAnInaccessiblePageKeepsItInaccessible) {
+TEST_F(Faults, fork_of_an_inaccessible_page_keeps_it_inaccessible) {
     VirtAddr at = map(1, kReadWrite);
     write(parent, at, 'n');
     ASSERT_TRUE(parent->protect(at, kPageSize, 0).ok());
@@ -278,7 +277,7 @@ TEST_F(Faults, ForkOfAnInaccessiblePageKeepsItInaccessible) {
     EXPECT_EQ(read(parent, at), 'n');
 }
 
-TEST_F(Faults, ForkWithoutMemoryFailsAndLosesNothing) {
+TEST_F(Faults, fork_without_memory_fails_and_loses_nothing) {
     VirtAddr at = map(1, kReadWrite);
     VirtAddr far = parent->map(0x5000'0000'0000, kPageSize, kReadWrite,
                                MAP_PRIVATE | MAP_FIXED, nullptr, 0)
@@ -296,7 +295,7 @@ TEST_F(Faults, ForkWithoutMemoryFailsAndLosesNothing) {
     EXPECT_EQ(read(parent, at), 'A');
 }
 
-TEST_F(Faults, GrandchildrenShareTheSameFrame) {
+TEST_F(Faults, grandchildren_share_the_same_frame) {
     VirtAddr at = map(1, kReadWrite);
     write(parent, at, 'g');
     fork();
@@ -310,7 +309,7 @@ TEST_F(Faults, GrandchildrenShareTheSameFrame) {
     EXPECT_EQ(frame_at(parent, at)->references.load(), 1u);
 }
 
-TEST_F(Faults, FaultAroundMapsResidentNeighboursOnly) {
+TEST_F(Faults, fault_around_maps_resident_neighbours_only) {
     FakeFile file(20);
     file.around = true;
     VirtAddr at = map(20, kRead, &file);

@@ -1,9 +1,8 @@
-// kernel/mm: regions and the mmap family, over the page map under test. How to compile:
-// machine.h.
+// kernel/mm: regions and the mmap family, over the page map under test. The machine: machine.h.
 #include <cstring>
 #include <random>
 
-#include "grader/suites/host/2-paging/machine.h"
+#include "grader/suites/2-paging/machine.h"
 
 namespace {
 
@@ -57,7 +56,7 @@ class AddressSpaces : public host::MachineTest {
     AddressSpace* space = nullptr;
 };
 
-TEST_F(AddressSpaces, EqualNeighboursMerge) {
+TEST_F(AddressSpaces, equal_neighbours_merge) {
     map_at(0, 2);
     map_at(4, 2);
     map_at(2, 2);
@@ -66,7 +65,7 @@ TEST_F(AddressSpaces, EqualNeighboursMerge) {
     EXPECT_EQ(regions(), "0-6rw 6-7r");
 }
 
-TEST_F(AddressSpaces, UnmapSplits) {
+TEST_F(AddressSpaces, unmap_splits) {
     map_at(0, 10);
     put(3, 'x');
     put(4, 'y');
@@ -82,7 +81,7 @@ TEST_F(AddressSpaces, UnmapSplits) {
     EXPECT_EQ(error(space->unmap(at(0), ~0ull)), EINVAL);
 }
 
-TEST_F(AddressSpaces, ProtectSplitsAndMergesBack) {
+TEST_F(AddressSpaces, protect_splits_and_merges_back) {
     map_at(0, 10);
     for (int i = 0; i < 10; ++i) put(i, static_cast<char>('0' + i));
     EXPECT_EQ(error(space->protect(at(3), 2 * kPageSize, kRead)), 0);
@@ -96,7 +95,7 @@ TEST_F(AddressSpaces, ProtectSplitsAndMergesBack) {
     EXPECT_EQ(error(space->protect(at(0) + 8, kPageSize, kRead)), EINVAL);
 }
 
-TEST_F(AddressSpaces, FixedReplacesAndNoReplaceDoesNot) {
+TEST_F(AddressSpaces, fixed_replaces_and_no_replace_does_not) {
     map_at(0, 4);
     put(1, 'o');
     EXPECT_EQ(map_at(1, 1, kReadWrite, kFixed | MAP_FIXED_NOREPLACE), EEXIST);
@@ -106,7 +105,7 @@ TEST_F(AddressSpaces, FixedReplacesAndNoReplaceDoesNot) {
     EXPECT_EQ(get(at(1)), 0) << "the old page must not show through";
 }
 
-TEST_F(AddressSpaces, BadArguments) {
+TEST_F(AddressSpaces, bad_arguments) {
     auto map = [&](VirtAddr hint, uint64_t size, uint32_t flags, uint64_t offset = 0) {
         Result<VirtAddr> r = space->map(hint, size, kRead, flags, nullptr, offset);
         return r.ok() ? 0 : r.error().number();
@@ -123,7 +122,7 @@ TEST_F(AddressSpaces, BadArguments) {
     EXPECT_EQ(regions(), "");
 }
 
-TEST_F(AddressSpaces, PlacementIsTopDownBelowTheStack) {
+TEST_F(AddressSpaces, placement_is_top_down_below_the_stack) {
     ASSERT_TRUE(space->map_stack(kUserTop - kPageSize, 4 * kPageSize, 8 << 20).ok());
     VirtAddr first = space->map(0, kPageSize, kRead, MAP_PRIVATE, nullptr, 0).value();
     VirtAddr second = space->map(0, kPageSize, kReadWrite, MAP_PRIVATE, nullptr, 0).value();
@@ -133,12 +132,12 @@ TEST_F(AddressSpaces, PlacementIsTopDownBelowTheStack) {
     EXPECT_EQ(space->map(0, kPageSize, kRead, MAP_PRIVATE, nullptr, 0).value(), first);
 }
 
-TEST_F(AddressSpaces, AHintIsTakenWhenItIsFree) {
+TEST_F(AddressSpaces, a_hint_is_taken_when_it_is_free) {
     EXPECT_EQ(space->map(kBase + 5, kPageSize, kRead, MAP_PRIVATE, nullptr, 0).value(), kBase);
     EXPECT_NE(space->map(kBase, kPageSize, kRead, MAP_PRIVATE, nullptr, 0).value(), kBase);
 }
 
-TEST_F(AddressSpaces, TheStackGrowsToItsLimitAndKeepsAGap) {
+TEST_F(AddressSpaces, the_stack_grows_to_its_limit_and_keeps_a_gap) {
     VirtAddr top = kBase + (64 << 20);
     ASSERT_TRUE(space->map_stack(top, kPageSize, 4 << 20).ok());
     EXPECT_EQ(space->handle_fault(top - (1 << 20), Access::Write), FaultError::None);
@@ -154,7 +153,7 @@ TEST_F(AddressSpaces, TheStackGrowsToItsLimitAndKeepsAGap) {
               FaultError::None);
 }
 
-TEST_F(AddressSpaces, BreakGrowsShrinksAndStopsAtNeighbours) {
+TEST_F(AddressSpaces, break_grows_shrinks_and_stops_at_neighbours) {
     space->init_break(at(0) + 5);
     EXPECT_EQ(space->set_break(0), at(1));
     EXPECT_EQ(space->set_break(at(3) + 100), at(3) + 100);
@@ -172,7 +171,7 @@ TEST_F(AddressSpaces, BreakGrowsShrinksAndStopsAtNeighbours) {
     EXPECT_EQ(space->set_break(~0ull), at(5));
 }
 
-TEST_F(AddressSpaces, DontNeedDropsPages) {
+TEST_F(AddressSpaces, dont_need_drops_pages) {
     map_at(0, 3);
     put(0, 'a');
     put(1, 'b');
@@ -183,7 +182,7 @@ TEST_F(AddressSpaces, DontNeedDropsPages) {
     EXPECT_EQ(error(space->advise(at(0), kPageSize, 12345)), EINVAL);
 }
 
-TEST_F(AddressSpaces, RemapGrowsInPlaceMovesAndShrinks) {
+TEST_F(AddressSpaces, remap_grows_in_place_moves_and_shrinks) {
     map_at(0, 2);
     put(0, 'a');
     put(1, 'b');
@@ -204,7 +203,7 @@ TEST_F(AddressSpaces, RemapGrowsInPlaceMovesAndShrinks) {
     EXPECT_EQ(get(moved + kPageSize), '!');
 }
 
-TEST_F(AddressSpaces, RemapFixedReplacesAPieceOfAnother) {
+TEST_F(AddressSpaces, remap_fixed_replaces_a_piece_of_another) {
     map_at(0, 3);
     put(1, 'm');
     map_at(10, 5);
@@ -227,7 +226,7 @@ TEST_F(AddressSpaces, RemapFixedReplacesAPieceOfAnother) {
     EXPECT_EQ(bad(at(0), 2 * kPageSize, 3 * kPageSize, 0, 0), EFAULT);
 }
 
-TEST_F(AddressSpaces, TheLimitIsKept) {
+TEST_F(AddressSpaces, the_limit_is_kept) {
     space->limit_bytes = 10 * kPageSize;
     EXPECT_EQ(map_at(0, 8), 0);
     EXPECT_EQ(map_at(20, 3), ENOMEM);
@@ -237,7 +236,7 @@ TEST_F(AddressSpaces, TheLimitIsKept) {
     EXPECT_EQ(space->total_pages(), 6u);
 }
 
-TEST_F(AddressSpaces, ClearRemovesEverything) {
+TEST_F(AddressSpaces, clear_removes_everything) {
     map_at(0, 100);
     put(50, 'c');
     space->clear();
@@ -247,7 +246,7 @@ TEST_F(AddressSpaces, ClearRemovesEverything) {
 }
 
 // Random maps, unmaps and protects against a model: one byte of rights a page.
-TEST_F(AddressSpaces, RandomOperationsMatchAModel) {
+TEST_F(AddressSpaces, random_operations_match_a_model) {
     constexpr int kPages = 64;
     std::mt19937 random(7);
     int model[kPages] = {};  // 0: nothing; else protection + 1

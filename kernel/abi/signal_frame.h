@@ -1,0 +1,49 @@
+// What a signal handler finds on its stack (Linux x86-64: asm/sigcontext.h, asm/ucontext.h,
+// asm-generic/siginfo.h, struct rt_sigframe). libc, unwinders and garbage collectors know
+// this layout.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace abi {
+
+struct SignalContext {
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags;
+    uint16_t cs, gs, fs, ss;
+    uint64_t error, trap, old_mask, cr2;
+    uint64_t fpu_state;  // user address, 0: none saved
+    uint64_t reserved[8];
+};
+static_assert(sizeof(SignalContext) == 256);
+
+struct UserContext {
+    uint64_t flags;
+    uint64_t link;
+    uint64_t stack_address;  // stack_t: the alternate stack in force before the handler
+    uint32_t stack_flags;
+    uint32_t stack_padding;
+    uint64_t stack_size;
+    SignalContext context;
+    uint64_t mask;  // to be restored by rt_sigreturn
+};
+
+struct SignalInfo {
+    int32_t signal, error, code, padding;
+    uint64_t fields[14];  // [0]: si_addr of a fault
+};
+static_assert(sizeof(SignalInfo) == 128);
+
+struct SignalFrame {
+    uint64_t return_address;  // SA_RESTORER's: calls rt_sigreturn
+    UserContext user;
+    SignalInfo info;
+};
+
+inline constexpr int32_t kSiUser = 0;       // si_code of kill(2)
+inline constexpr int32_t kSiKernel = 0x80;  // sent by the kernel
+inline constexpr uint64_t kUcFpXstate = 1;  // uc_flags: the FPU area is XSAVE's
+// Marks in an FPU area of a signal frame that it is as long as XSAVE's.
+inline constexpr uint32_t kFpXstateMagic1 = 0x46505853, kFpXstateMagic2 = 0x46505845;
+
+}  // namespace abi
