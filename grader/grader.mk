@@ -122,6 +122,18 @@ HOST_TEST_OBJECTS :=
 $(foreach n,$(LABS),$(foreach s,asan tsan,$(eval $(call host_suite,$n,$s))))
 $(foreach n,$(LABS),$(eval $(call suite,$n)))
 
+# ---- Host tests of kernel parts that belong to no lab ----
+KERNEL_TESTS := $(BUILD)/host/kernel-tests
+KERNEL_TEST_OBJECTS := $(patsubst %.cc,$(BUILD)/obj/host/asan/%.o,\
+  $(wildcard grader/suites/host/common/*.cc) kernel/fs/cpio.cc kernel/fs/path.cc \
+  kernel/mm/host_slab.cc kernel/base/host_panic.cc solutions/5-pty/ring.cc \
+  solutions/7-profiling/dir_index.cc)
+$(KERNEL_TESTS): $(KERNEL_TEST_OBJECTS)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(HOST_TEST_CXX) $(SANITIZE_asan) $^ -lgtest -lgtest_main -o $@
+HOST_TEST_OBJECTS += $(KERNEL_TEST_OBJECTS)
+
 # ---- Fuzzers: grader/fuzz/x.cc with libFuzzer, seeds in x.seeds/; the kernel sources that
 # they need are FUZZ_x in fuzz.mk ----
 include $(wildcard grader/fuzz/fuzz.mk)

@@ -33,6 +33,8 @@ std::vector<Part> common_parts(uint64_t seed) {
         {"rebuild-does-nothing", 20,
          "make -j2 && test -z \"$(make 2>&1 | grep -v 'Nothing to be done')\""},
         {"grader-tests", 120, "make build/bin/grader-tests && build/bin/grader-tests"},
+        {"kernel-tests", 120,
+         "make build/host/kernel-tests && build/host/kernel-tests --gtest_brief=1"},
         {"pairs", 120, "grader/checks/pairs.sh"},
         {"swaps", 240, "grader/checks/swaps.sh"},
         {"boot-pvh", 20, run + "--smp 4" + kHello},

@@ -1,5 +1,5 @@
-// newc cpio: see cpio.h. Each length from the archive is compared with what is left before
-// it is added to anything, so no sum can wrap.
+// newc cpio: see cpio.h. Each length from the archive is compared with what is left
+// before it is added to anything, so no sum can wrap.
 #include "kernel/fs/cpio.h"
 
 #include <cstring>
@@ -11,8 +11,21 @@ constexpr size_t kFieldSize = 8;
 constexpr size_t kFieldCount = 13;
 constexpr size_t kHeaderSize = kMagicSize + kFieldCount * kFieldSize;
 constexpr std::string_view kTrailer = "TRAILER!!!";
-enum Field { Inode, Mode, Uid, Gid, Links, Modified, FileSize, DeviceMajor, DeviceMinor,
-             NodeMajor, NodeMinor, NameSize, Checksum };
+enum Field {
+    Inode,
+    Mode,
+    Uid,
+    Gid,
+    Links,
+    Modified,
+    FileSize,
+    DeviceMajor,
+    DeviceMinor,
+    NodeMajor,
+    NodeMinor,
+    NameSize,
+    Checksum
+};
 
 // Eight hexadecimal digits of either case.
 bool parse_hex(const uint8_t* text, uint32_t& out) {

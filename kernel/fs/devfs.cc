@@ -1,6 +1,7 @@
-// /dev: a tmpfs whose device nodes lead to drivers. The table of drivers is by device number,
-// so a node made by mknod(2) elsewhere works as well. Here are the devices that are only
-// memory (Linux Documentation/admin-guide/devices.txt, major 1); terminals add theirs.
+// /dev: a tmpfs whose device nodes lead to drivers. The table of drivers is by device
+// number, so a node made by mknod(2) elsewhere works as well. Here are the devices that
+// are only memory (Linux Documentation/admin-guide/devices.txt, major 1); terminals add
+// theirs.
 #include <algorithm>
 
 #include "kernel/base/random.h"
@@ -24,7 +25,13 @@ FileSystem* devfs = nullptr;
 
 // ---- null, zero, full, random ----
 
-enum MemoryDevice : uint64_t { kNull = 3, kZero = 5, kFull = 7, kRandom = 8, kUrandom = 9 };
+enum MemoryDevice : uint64_t {
+    kNull = 3,
+    kZero = 5,
+    kFull = 7,
+    kRandom = 8,
+    kUrandom = 9
+};
 
 // A private mapping of /dev/zero: the old way to ask for anonymous memory.
 class ZeroPages final : public PageSource {
@@ -42,13 +49,18 @@ class MemoryFile final : public File {
         : File(inode, flags), device_(inode->attributes.device & 0xff) {}
     Result<size_t> read_at(IoBuffer& buffer, uint64_t) override {
         switch (device_) {
-            case kNull: return size_t{0};
+            case kNull:
+                return size_t{0};
             case kZero:
-            case kFull: return moved(buffer, buffer.put_zeros(buffer.remaining()));
-            default: return read_random(buffer);
+            case kFull:
+                return moved(buffer, buffer.put_zeros(buffer.remaining()));
+            default:
+                return read_random(buffer);
         }
     }
-    PageSource* page_source() override { return device_ == kZero ? &zero_pages : nullptr; }
+    PageSource* page_source() override {
+        return device_ == kZero ? &zero_pages : nullptr;
+    }
     Result<size_t> write_at(IoBuffer& buffer, uint64_t) override {
         if (device_ == kFull && buffer.remaining() > 0) return Error(ENOSPC);
         return buffer.remaining();
@@ -82,8 +94,8 @@ WalkContext in_devfs() { return {devfs->root(), devfs->root(), 0, 0, 0}; }
 
 void expect(const Result<void>& result, std::string_view name) {
     if (!result.ok())
-        panic("cannot make /dev/%.*s: error %d", static_cast<int>(name.size()), name.data(),
-              result.error().number());
+        panic("cannot make /dev/%.*s: error %d", static_cast<int>(name.size()),
+              name.data(), result.error().number());
 }
 
 }  // namespace
@@ -101,7 +113,8 @@ FileSystem& devfs_create() {
                                               {"stdin", "/proc/self/fd/0"},
                                               {"stdout", "/proc/self/fd/1"},
                                               {"stderr", "/proc/self/fd/2"}};
-    for (const auto& [name, target] : kLinks) expect(vfs_symlink(in_devfs(), target, name), name);
+    for (const auto& [name, target] : kLinks)
+        expect(vfs_symlink(in_devfs(), target, name), name);
     return *devfs;
 }
 

@@ -1,5 +1,5 @@
-// What all open files share: references, the offset of read(2), write(2) and lseek(2); and the
-// two kinds of file that have an inode and no data.
+// What all open files share: references, the offset of read(2), write(2) and lseek(2);
+// and the two kinds of file that have an inode and no data.
 //
 // The offset's Mutex is held over a whole transfer of a seekable file (POSIX XSH 2.9.7:
 // reads and writes of one description do not interleave). Streams do not take it.
@@ -41,10 +41,16 @@ Result<uint64_t> File::seek(int64_t distance, int whence) {
     MutexGuard guard(offset_mutex);
     int64_t base = 0;
     switch (whence) {
-        case SEEK_SET: break;
-        case SEEK_CUR: base = static_cast<int64_t>(offset); break;
-        case SEEK_END: base = static_cast<int64_t>(size()); break;
-        default: return Error(EINVAL);
+        case SEEK_SET:
+            break;
+        case SEEK_CUR:
+            base = static_cast<int64_t>(offset);
+            break;
+        case SEEK_END:
+            base = static_cast<int64_t>(size());
+            break;
+        default:
+            return Error(EINVAL);
     }
     int64_t target;
     if (__builtin_add_overflow(base, distance, &target)) return Error(EOVERFLOW);

@@ -1,6 +1,6 @@
-// Advisory locks: a list per inode behind one Mutex and one wait queue for all, since locks
-// are rare and short (SQLite takes four a transaction). Deadlocks between waiting owners are
-// not looked for: F_SETLKW may then sleep until a signal.
+// Advisory locks: a list per inode behind one Mutex and one wait queue for all, since
+// locks are rare and short (SQLite takes four a transaction). Deadlocks between waiting
+// owners are not looked for: F_SETLKW may then sleep until a signal.
 //
 // Lock order: lock_table (rank Inode) alone; the caller holds no inode's Mutex.
 #include "kernel/fs/file_lock.h"
@@ -44,17 +44,18 @@ FileLock* find_conflict(Inode& inode, LockKind kind, const void* owner, LockType
     return nullptr;
 }
 
-// Takes [range] out of the owner's locks, cutting those that reach beyond it. `spare` serves
-// for the one that may fall in two; returns it, or nullptr when used.
+// Takes [range] out of the owner's locks, cutting those that reach beyond it. `spare`
+// serves for the one that may fall in two; returns it, or nullptr when used.
 FileLock* cut(Inode& inode, LockKind kind, const void* owner, const LockRange& range,
               FileLock* spare) REQUIRES(lock_table) {
     auto& list = inode.locks->list;
     for (FileLock* lock = list.front(); lock != nullptr;) {
         FileLock* next = list.next(lock);
         if (lock->kind == kind && lock->owner == owner && overlaps(lock->range, range)) {
-            bool head = lock->range.start < range.start, tail = lock->range.end > range.end;
+            bool head = lock->range.start<range.start, tail = lock->range.end> range.end;
             if (head && tail) {
-                *spare = {owner, lock->pid, kind, lock->type, {range.end, lock->range.end}, {}};
+                *spare = {
+                    owner, lock->pid, kind, lock->type, {range.end, lock->range.end}, {}};
                 list.push_back(spare);
                 spare = nullptr;
             }
@@ -111,7 +112,8 @@ Result<void> file_lock(Inode& inode, LockKind kind, const void* owner, int32_t p
     return result;
 }
 
-Result<void> file_unlock(Inode& inode, LockKind kind, const void* owner, LockRange range) {
+Result<void> file_unlock(Inode& inode, LockKind kind, const void* owner,
+                         LockRange range) {
     FileLock* spare = TRY(make<FileLock>());
     {
         MutexGuard guard(lock_table);

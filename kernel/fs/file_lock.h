@@ -21,9 +21,9 @@ struct LockInfo {  // a conflicting lock, for F_GETLK
     int32_t pid;
 };
 
-// Locks the range for `owner`, replacing what it held there (up- or downgrades). A conflict
-// with another owner is EAGAIN, or with `wait` a sleep: kERESTARTSYS when interrupted. ENOMEM.
-// `pid` is for F_GETLK only.
+// Locks the range for `owner`, replacing what it held there (up- or downgrades). A
+// conflict with another owner is EAGAIN, or with `wait` a sleep: kERESTARTSYS when
+// interrupted. ENOMEM. `pid` is for F_GETLK only.
 Result<void> file_lock(Inode& inode, LockKind kind, const void* owner, int32_t pid,
                        LockType type, LockRange range, bool wait);
 Result<void> file_unlock(Inode& inode, LockKind kind, const void* owner, LockRange range);

@@ -1,10 +1,10 @@
-// Unpacks the initramfs into the root file system: the archive that `make` builds, and behind
-// it those that a run adds (its command, its data, EXTRA). A later archive overlays an earlier
-// one: a directory that is there keeps its entries and takes the new mode, anything else of
-// the same name is replaced.
+// Unpacks the initramfs into the root file system: the archive that `make` builds, and
+// behind it those that a run adds (its command, its data, EXTRA). A later archive
+// overlays an earlier one: a directory that is there keeps its entries and takes the new
+// mode, anything else of the same name is replaced.
 //
-// Contents are copied: cpio aligns to 4 bytes, so the pages of the archive cannot serve as
-// pages of files.
+// Contents are copied: cpio aligns to 4 bytes, so the pages of the archive cannot serve
+// as pages of files.
 #include "kernel/base/log.h"
 #include "kernel/fs/cpio.h"
 #include "kernel/fs/vfs.h"
@@ -12,8 +12,8 @@
 
 namespace {
 
-// A file with several names: newc writes an entry for each name, with equal device and inode
-// numbers, and the data with the last (or the first) only.
+// A file with several names: newc writes an entry for each name, with equal device and
+// inode numbers, and the data with the last (or the first) only.
 struct HardLink {
     uint32_t inode, device_major, device_minor;
     Inode* made;  // one reference
@@ -55,8 +55,8 @@ void Unpacker::forget_links() {
 }
 
 Result<void> Unpacker::remember(const CpioEntry& entry, Inode& made) {
-    links_.push_back(TRY(make<HardLink>(entry.inode, entry.device_major, entry.device_minor,
-                                        &made, ListLink{})));
+    links_.push_back(TRY(make<HardLink>(entry.inode, entry.device_major,
+                                        entry.device_minor, &made, ListLink{})));
     made.ref();
     return {};
 }
@@ -126,8 +126,7 @@ Result<void> Unpacker::unpack(const CpioEntry& entry) {
     }
     if ((entry.mode & S_IFMT) == S_IFREG) TRY(fill(*inode, entry.data));
     Attributes& attributes = inode->attributes;
-    if (inode->type() != S_IFLNK)
-        attributes.mode = inode->type() | (entry.mode & 07777);
+    if (inode->type() != S_IFLNK) attributes.mode = inode->type() | (entry.mode & 07777);
     attributes.uid = entry.uid;
     attributes.gid = entry.gid;
     attributes.modified = {entry.modified, 0};

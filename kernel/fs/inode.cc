@@ -13,10 +13,13 @@ void Inode::unref() {
 
 Result<File*> Inode::open(uint32_t flags) {
     switch (type()) {
-        case S_IFDIR: return directory_open(*this, flags);
+        case S_IFDIR:
+            return directory_open(*this, flags);
         case S_IFCHR:
-        case S_IFBLK: return device_open(*this, flags);
-        default: return Error(ENXIO);
+        case S_IFBLK:
+            return device_open(*this, flags);
+        default:
+            return Error(ENXIO);
     }
 }
 

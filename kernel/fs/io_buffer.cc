@@ -1,5 +1,5 @@
-// IoBuffer: where a read goes and a write comes from. One contiguous piece, the common case, is
-// one copy; vectors are a loop over pieces.
+// IoBuffer: where a read goes and a write comes from. One contiguous piece, the common
+// case, is one copy; vectors are a loop over pieces.
 #include "kernel/fs/io_buffer.h"
 
 #include <algorithm>
@@ -40,8 +40,8 @@ inline size_t IoBuffer::advance(size_t wanted, size_t moved) {
     return moved;
 }
 
-// Cuts `size` bytes (at most remaining_) at the ends of the vectors and calls move(address,
-// bytes done, part), which returns how much it moved.
+// Cuts `size` bytes (at most remaining_) at the ends of the vectors and calls
+// move(address, bytes done, part), which returns how much it moved.
 template <typename Move>
 inline size_t IoBuffer::transfer_vectors(size_t size, Move move) {
     size_t done = 0;
@@ -67,11 +67,15 @@ inline size_t IoBuffer::transfer_vectors(size_t size, Move move) {
 size_t IoBuffer::put(const void* from, size_t size) {
     size = std::min(size, remaining_);
     switch (kind_) {
-        case Kind::User: return advance(size, copy_to_user_partial(address_, from, size));
-        case Kind::Kernel: memcpy(reinterpret_cast<void*>(address_), from, size); break;
+        case Kind::User:
+            return advance(size, copy_to_user_partial(address_, from, size));
+        case Kind::Kernel:
+            memcpy(reinterpret_cast<void*>(address_), from, size);
+            break;
         case Kind::Vectors:
             return transfer_vectors(size, [from](VirtAddr to, size_t done, size_t part) {
-                return copy_to_user_partial(to, static_cast<const char*>(from) + done, part);
+                return copy_to_user_partial(to, static_cast<const char*>(from) + done,
+                                            part);
             });
     }
     return advance(size, size);
@@ -80,8 +84,11 @@ size_t IoBuffer::put(const void* from, size_t size) {
 size_t IoBuffer::take(void* to, size_t size) {
     size = std::min(size, remaining_);
     switch (kind_) {
-        case Kind::User: return advance(size, copy_from_user_partial(to, address_, size));
-        case Kind::Kernel: memcpy(to, reinterpret_cast<const void*>(address_), size); break;
+        case Kind::User:
+            return advance(size, copy_from_user_partial(to, address_, size));
+        case Kind::Kernel:
+            memcpy(to, reinterpret_cast<const void*>(address_), size);
+            break;
         case Kind::Vectors:
             return transfer_vectors(size, [to](VirtAddr from, size_t done, size_t part) {
                 return copy_from_user_partial(static_cast<char*>(to) + done, from, part);
@@ -93,8 +100,11 @@ size_t IoBuffer::take(void* to, size_t size) {
 size_t IoBuffer::put_zeros(size_t size) {
     size = std::min(size, remaining_);
     switch (kind_) {
-        case Kind::User: return advance(size, size - user_copy_zero(address_, size));
-        case Kind::Kernel: memset(reinterpret_cast<void*>(address_), 0, size); break;
+        case Kind::User:
+            return advance(size, size - user_copy_zero(address_, size));
+        case Kind::Kernel:
+            memset(reinterpret_cast<void*>(address_), 0, size);
+            break;
         case Kind::Vectors:
             return transfer_vectors(size, [](VirtAddr to, size_t, size_t part) {
                 return part - user_copy_zero(to, part);

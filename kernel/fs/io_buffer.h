@@ -21,10 +21,10 @@ class IoBuffer {
 
     size_t remaining() const { return remaining_; }
     size_t done() const { return total_ - remaining_; }
-    // Copies up to `size` bytes from `from` into the caller's memory (a read), or from the
-    // caller's memory to `to` (a write), and advances. Returns the bytes copied: fewer than
-    // min(size, remaining()) only when the user's memory faulted, which faulted() then says.
-    // May sleep; no spin lock is held.
+    // Copies up to `size` bytes from `from` into the caller's memory (a read), or from
+    // the caller's memory to `to` (a write), and advances. Returns the bytes copied:
+    // fewer than min(size, remaining()) only when the user's memory faulted, which
+    // faulted() then says. May sleep; no spin lock is held.
     size_t put(const void* from, size_t size);
     size_t take(void* to, size_t size);
     size_t put_zeros(size_t size);
@@ -41,7 +41,7 @@ class IoBuffer {
     Kind kind_ = Kind::Kernel;
     bool faulted_ = false;
     size_t remaining_ = 0, total_ = 0;
-    VirtAddr address_ = 0;                 // of the next byte (Kernel, User)
-    std::span<const UserIovec> vectors_;   // Vectors
+    VirtAddr address_ = 0;                // of the next byte (Kernel, User)
+    std::span<const UserIovec> vectors_;  // Vectors
     size_t vector_ = 0, vector_offset_ = 0;
 };

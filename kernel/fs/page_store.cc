@@ -1,5 +1,5 @@
-// The radix tree of a file's pages: see page_store.h. A node is a frame of 512 pointers to
-// frames: nodes of the next level, or at height 1 pages.
+// The radix tree of a file's pages: see page_store.h. A node is a frame of 512 pointers
+// to frames: nodes of the next level, or at height 1 pages.
 #include "kernel/fs/page_store.h"
 
 #include <utility>
@@ -73,10 +73,10 @@ Result<Frame*> PageStore::add(uint64_t index, Frame* fresh) {
     return *at;
 }
 
-// Drops the pages with an index (counted within `node`) from `first` on; returns how many. A
-// node that loses all goes too. The lock is held for one node of pages at a time, so that
-// cutting a large file does not keep interrupts off; meanwhile nobody else removes nodes (the
-// caller has the inode's Mutex) and none is added behind the end.
+// Drops the pages with an index (counted within `node`) from `first` on; returns how
+// many. A node that loses all goes too. The lock is held for one node of pages at a time,
+// so that cutting a large file does not keep interrupts off; meanwhile nobody else
+// removes nodes (the caller has the inode's Mutex) and none is added behind the end.
 uint64_t PageStore::prune(Frame*& node, uint32_t height, uint64_t first) {
     if (node == nullptr) return 0;
     uint64_t dropped = 0;

@@ -1,9 +1,11 @@
-// PageStore: the pages of one tmpfs file, by index. Sparse: a page that was never written is a
-// hole. A radix tree of frames with 512 children a node; a file of one page is that page.
+// PageStore: the pages of one tmpfs file, by index. Sparse: a page that was never written
+// is a hole. A radix tree of frames with 512 children a node; a file of one page is that
+// page.
 //
-// Locking: the spin lock (rank PageSource) guards the tree, since page faults look pages up
-// under the address space's Mutex and cannot take the inode's. Frames leave the store only
-// through resize(); each find() has its own reference, so a page being copied stays alive.
+// Locking: the spin lock (rank PageSource) guards the tree, since page faults look pages
+// up under the address space's Mutex and cannot take the inode's. Frames leave the store
+// only through resize(); each find() has its own reference, so a page being copied stays
+// alive.
 #pragma once
 #include <cstdint>
 
@@ -24,12 +26,12 @@ class PageStore {
     // The page with a reference for the caller; nullptr: a hole, or beyond the end.
     Frame* find(uint64_t index);
     bool contains(uint64_t index);
-    // Puts `fresh` there unless a page is there already. Returns the page that is there now,
-    // with a reference for the caller; when it is `fresh`, that is the reference the caller
-    // had, and the store has one of its own. ENOMEM, ENXIO beyond the end.
+    // Puts `fresh` there unless a page is there already. Returns the page that is there
+    // now, with a reference for the caller; when it is `fresh`, that is the reference the
+    // caller had, and the store has one of its own. ENOMEM, ENXIO beyond the end.
     Result<Frame*> add(uint64_t index, Frame* fresh);
-    // The store may have pages below `pages` from now on; those from there on are dropped.
-    // Returns how many were.
+    // The store may have pages below `pages` from now on; those from there on are
+    // dropped. Returns how many were.
     uint64_t resize(uint64_t pages);
     uint64_t end() const { return end_; }
     uint64_t count() const { return count_; }  // pages present

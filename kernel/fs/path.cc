@@ -34,7 +34,8 @@ PathSplit path_split(std::string_view path) {
 
 Result<std::span<char>> PathExpansion::room(std::string_view rest) {
     if (rest.size() > buffer_.size()) return Error(ENAMETOOLONG);
-    // A rest that lies in the buffer already ends where the buffer ends: memmove keeps it.
+    // A rest that lies in the buffer already ends where the buffer ends: memmove keeps
+    // it.
     start_ = buffer_.size() - rest.size();
     if (!rest.empty()) memmove(buffer_.data() + start_, rest.data(), rest.size());
     return buffer_.first(start_);

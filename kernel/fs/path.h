@@ -2,8 +2,8 @@
 // what is left. No inodes here: this part of the path walk reads what users wrote, so it
 // stands alone, is tested and fuzzed on the host (grader/fuzz/path_fuzz.cc).
 //
-// POSIX XBD 4.13, "Pathname Resolution": several slashes count as one, and a trailing slash
-// asks for a directory.
+// POSIX XBD 4.13, "Pathname Resolution": several slashes count as one, and a trailing
+// slash asks for a directory.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -21,10 +21,11 @@ class PathCursor {
     explicit PathCursor(std::string_view path) : rest_(path) {}
     // The next component; empty at the end. ENAMETOOLONG beyond kMaxName.
     Result<std::string_view> next();
-    // Does a slash follow the component that next() gave last? At the last component: does
-    // the path ask for a directory?
+    // Does a slash follow the component that next() gave last? At the last component:
+    // does the path ask for a directory?
     bool trailing_slash() const { return !rest_.empty(); }
-    // What next() has not looked at: empty, or beginning with a slash (once it was called).
+    // What next() has not looked at: empty, or beginning with a slash (once it was
+    // called).
     std::string_view rest() const { return rest_; }
 
   private:
@@ -39,14 +40,14 @@ struct PathSplit {
 };
 PathSplit path_split(std::string_view path);
 
-// The path still to walk after symlinks were met, right-aligned in the buffer: what the walk
-// consumed on the left makes room for the next target.
+// The path still to walk after symlinks were met, right-aligned in the buffer: what the
+// walk consumed on the left makes room for the next target.
 class PathExpansion {
   public:
     explicit PathExpansion(std::span<char> buffer)
         : buffer_(buffer), start_(buffer.size()) {}
-    // Keeps `rest` (any text, or part of this expansion) and returns the room for a target
-    // in front of it. ENAMETOOLONG when the rest does not fit.
+    // Keeps `rest` (any text, or part of this expansion) and returns the room for a
+    // target in front of it. ENAMETOOLONG when the rest does not fit.
     Result<std::span<char>> room(std::string_view rest);
     // The first `length` bytes of the room are the target: returns target + rest.
     std::string_view commit(size_t length);

@@ -1,9 +1,9 @@
 // Pipes: see pipe.h.
 //
-// Sleeping: a reader waits for a byte or the last writer's leaving, a writer for room or the
-// last reader's leaving. Nobody sleeps with a pipe's Mutex held. A reader wakes writers only
-// once PIPE_BUF bytes are free, so that a reader of single bytes does not wake a writer for
-// each of them; every waiting writer can then go on.
+// Sleeping: a reader waits for a byte or the last writer's leaving, a writer for room or
+// the last reader's leaving. Nobody sleeps with a pipe's Mutex held. A reader wakes
+// writers only once PIPE_BUF bytes are free, so that a reader of single bytes does not
+// wake a writer for each of them; every waiting writer can then go on.
 #include "kernel/fs/pipe.h"
 
 #include <algorithm>
@@ -17,8 +17,8 @@ namespace {
 
 constexpr uint32_t kFionread = 0x541b;  // asm-generic/ioctls.h
 
-// A free ring of the default size for each CPU: what a shell makes for one pipeline serves
-// the next, without mapping 16 pages anew.
+// A free ring of the default size for each CPU: what a shell makes for one pipeline
+// serves the next, without mapping 16 pages anew.
 std::atomic<unsigned char*> spare_rings[kMaxCpus];
 
 unsigned char* allocate_ring(uint32_t capacity) {
@@ -203,7 +203,8 @@ uint32_t Pipe::poll(bool reads, bool writes, PollTable* table) {
 
 Result<uint32_t> Pipe::set_capacity(uint64_t size) {
     if (size > kMaxCapacity) return Error(EPERM);
-    auto wanted = static_cast<uint32_t>(std::bit_ceil(std::max<uint64_t>(size, kAtomicWrite)));
+    auto wanted =
+        static_cast<uint32_t>(std::bit_ceil(std::max<uint64_t>(size, kAtomicWrite)));
     MutexGuard guard(read_mutex_);
     if (!write_mutex_.try_lock()) return Error(EBUSY);  // a writer is copying right now
     // Data stays where it is: only an empty pipe changes its size.
@@ -265,8 +266,8 @@ void Pipe::close_end(bool reads, bool writes) {
         MutexGuard guard(read_mutex_);
         if (reads) readers_.fetch_sub(1);
         if (writes) writers_.fetch_sub(1);
-        // With the last end what was left is lost (POSIX XSH close). No reader or writer is
-        // inside: they have references of their Files.
+        // With the last end what was left is lost (POSIX XSH close). No reader or writer
+        // is inside: they have references of their Files.
         if (readers_.load() == 0 && writers_.load() == 0) free_ring();
     }
     wake_all(read_wait_);

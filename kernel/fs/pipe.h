@@ -1,9 +1,9 @@
-// Pipes: pipe(2) and FIFOs (POSIX XSH pipe, XBD 3.163). A Pipe is its own inode, which serves
-// pipe(2) and fstat; a FIFO's node in tmpfs keeps one Pipe for all who open it.
+// Pipes: pipe(2) and FIFOs (POSIX XSH pipe, XBD 3.163). A Pipe is its own inode, which
+// serves pipe(2) and fstat; a FIFO's node in tmpfs keeps one Pipe for all who open it.
 //
 // The ring (lab 5's ring.cc) has one reader and one writer at a time: read_mutex_ and
-// write_mutex_ make that true for any number of them, and let a reader and a writer copy at
-// once on two CPUs. Copies go straight between user memory and the ring.
+// write_mutex_ make that true for any number of them, and let a reader and a writer copy
+// at once on two CPUs. Copies go straight between user memory and the ring.
 #pragma once
 #include <atomic>
 
@@ -20,8 +20,8 @@ class Pipe final : public Inode {
     explicit Pipe(uint32_t mode);
     ~Pipe() override;
 
-    // Opens an end (or with O_RDWR both) whose File has `node` as its inode; waits for the
-    // other side as POSIX open() says for FIFOs. ENXIO, kERESTARTSYS.
+    // Opens an end (or with O_RDWR both) whose File has `node` as its inode; waits for
+    // the other side as POSIX open() says for FIFOs. ENXIO, kERESTARTSYS.
     Result<File*> open_end(Inode& node, uint32_t flags);
     // The same without waiting.
     Result<File*> make_end(Inode& node, uint32_t flags);
@@ -52,8 +52,8 @@ class Pipe final : public Inode {
     Mutex read_mutex_{LockRank::Pipe};   // the reading side, and opening and closing
     Mutex write_mutex_{LockRank::Pipe};  // the writing side
     uint32_t capacity_ = kDefaultCapacity;
-    // Changed under read_mutex_. The *_opens_ only grow: a waiting open must notice a partner
-    // that came and went.
+    // Changed under read_mutex_. The *_opens_ only grow: a waiting open must notice a
+    // partner that came and went.
     std::atomic<uint32_t> readers_{0}, writers_{0};
     std::atomic<uint32_t> reader_opens_{0}, writer_opens_{0};
     WaitQueue read_wait_;   // for data, or a writer

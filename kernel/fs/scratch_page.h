@@ -1,5 +1,5 @@
-// ScratchPage: a page of kernel memory for as long as a scope lasts, taken when first asked
-// for. Paths are up to a page long and a kernel stack is four.
+// ScratchPage: a page of kernel memory for as long as a scope lasts, taken when first
+// asked for. Paths are up to a page long and a kernel stack is four.
 #pragma once
 #include "kernel/mm/frame.h"
 

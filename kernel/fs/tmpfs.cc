@@ -1,5 +1,5 @@
-// tmpfs: the file system object, and the types of files that are only a few words: symlinks,
-// device nodes, FIFOs, sockets' names.
+// tmpfs: the file system object, and the types of files that are only a few words:
+// symlinks, device nodes, FIFOs, sockets' names.
 #include "kernel/fs/tmpfs.h"
 
 #include <cstring>
@@ -76,12 +76,17 @@ TmpfsInode::TmpfsInode(Tmpfs& fs, uint32_t mode) : Inode(mode), fs_(fs) {
 
 Inode* Tmpfs::root() { return root_; }
 
-Result<Inode*> Tmpfs::make_inode(uint32_t mode, uint64_t device, std::string_view target) {
+Result<Inode*> Tmpfs::make_inode(uint32_t mode, uint64_t device,
+                                 std::string_view target) {
     switch (mode & S_IFMT) {
-        case S_IFREG: return tmpfs_make_file(*this, mode);
-        case S_IFDIR: return TRY(make<TmpfsDirectory>(*this, mode));
-        case S_IFLNK: return make_symlink(*this, mode, target);
-        default: return TRY(make<TmpfsNode>(*this, mode, device));
+        case S_IFREG:
+            return tmpfs_make_file(*this, mode);
+        case S_IFDIR:
+            return TRY(make<TmpfsDirectory>(*this, mode));
+        case S_IFLNK:
+            return make_symlink(*this, mode, target);
+        default:
+            return TRY(make<TmpfsNode>(*this, mode, device));
     }
 }
 
@@ -91,13 +96,15 @@ uint64_t Tmpfs::add_inode() {
 }
 
 bool Tmpfs::charge_page() {
-    if (used_pages_.fetch_add(1, std::memory_order_relaxed) < frames_total() / 2) return true;
+    if (used_pages_.fetch_add(1, std::memory_order_relaxed) < frames_total() / 2)
+        return true;
     discharge_pages(1);
     return false;
 }
 
 SpaceUse Tmpfs::space() {
-    uint64_t limit = frames_total() / 2, used = used_pages_.load(std::memory_order_relaxed);
+    uint64_t limit = frames_total() / 2,
+             used = used_pages_.load(std::memory_order_relaxed);
     uint64_t inodes = inode_count_.load(std::memory_order_relaxed);
     // There is no limit of inodes but memory: about four fit a page.
     return {limit, limit - (used < limit ? used : limit), limit * 4,

@@ -22,8 +22,8 @@ class Tmpfs final : public FileSystem {
     Result<Inode*> make_inode(uint32_t mode, uint64_t device, std::string_view target);
     void set_root(TmpfsDirectory* root) { root_ = root; }
 
-    // Files may take half of the machine's memory, so that a runaway write is ENOSPC and not
-    // the end of everything. False: no more.
+    // Files may take half of the machine's memory, so that a runaway write is ENOSPC and
+    // not the end of everything. False: no more.
     bool charge_page();
     void discharge_pages(uint64_t count) {
         used_pages_.fetch_sub(count, std::memory_order_relaxed);
@@ -49,8 +49,8 @@ class TmpfsInode : public Inode {
     Tmpfs& fs_;
 };
 
-// Its entries hold a reference of their inodes each. The way up needs none: a directory that
-// was not removed has an entry in its parent, so the parent cannot go.
+// Its entries hold a reference of their inodes each. The way up needs none: a directory
+// that was not removed has an entry in its parent, so the parent cannot go.
 class TmpfsDirectory final : public TmpfsInode {
   public:
     TmpfsDirectory(Tmpfs& fs, uint32_t mode);
@@ -76,15 +76,16 @@ class TmpfsDirectory final : public TmpfsInode {
     Result<DirEntry*> give_name(std::string_view name, Inode& inode, Inode* replaced);
     Result<void> lose(Inode& inode);
     void drop_entry(DirEntry& entry);
-    // Marks an empty directory as removed: from then on nothing can be added. False: not empty.
+    // Marks an empty directory as removed: from then on nothing can be added. False: not
+    // empty.
     bool close_empty();
     void adopt(TmpfsDirectory& child, DirEntry& entry);
     void touch();
 
     static constexpr uint64_t kRemoved = ~0ull;
     DirIndex index_;
-    // Entries, or kRemoved. Changed by compare-exchange: rmdir closes a child directory while
-    // it holds only the parent's Mutex.
+    // Entries, or kRemoved. Changed by compare-exchange: rmdir closes a child directory
+    // while it holds only the parent's Mutex.
     std::atomic<uint64_t> count_{0};
     TmpfsDirectory* parent_ GUARDED_BY(vfs_tree_lock) = nullptr;  // nullptr: removed
     DirEntry* self_ GUARDED_BY(vfs_tree_lock) = nullptr;  // the entry in the parent

@@ -1,12 +1,11 @@
-// Directories of tmpfs. Finding and ordering the entries is lab 7's (dir_index.h); here are
-// references, link counts and the way up.
+// Directories of tmpfs. Finding and ordering the entries is lab 7's (dir_index.h); here
+// are references, link counts and the way up.
 //
-// A directory's `links` are 2 (its name and its ".") plus one for the ".." of each directory
-// in it; a file's are its names. A file's count is guarded by its own Mutex.
-#include "kernel/fs/tmpfs.h"
-
+// A directory's `links` are 2 (its name and its ".") plus one for the ".." of each
+// directory in it; a file's are its names. A file's count is guarded by its own Mutex.
 #include <cstring>
 
+#include "kernel/fs/tmpfs.h"
 #include "kernel/mm/slab.h"
 
 namespace {
@@ -51,7 +50,8 @@ void TmpfsDirectory::touch() { attributes.modified = attributes.changed = vfs_no
 Attributes TmpfsDirectory::stat() {
     Attributes copy = attributes;
     uint64_t count = count_.load(std::memory_order_relaxed);
-    copy.size = count == kRemoved ? 0 : 40 + 20 * count;  // any measure of fullness will do
+    copy.size =
+        count == kRemoved ? 0 : 40 + 20 * count;  // any measure of fullness will do
     return copy;
 }
 
@@ -100,8 +100,8 @@ Result<void> TmpfsDirectory::add_entry(std::string_view name, Inode& inode) {
     return {};
 }
 
-Result<Inode*> TmpfsDirectory::create(std::string_view name, uint32_t mode, uint64_t device,
-                                      std::string_view target) {
+Result<Inode*> TmpfsDirectory::create(std::string_view name, uint32_t mode,
+                                      uint64_t device, std::string_view target) {
     InodeRef inode(TRY(fs_.make_inode(mode, device, target)));
     TRY(add_entry(name, *inode));
     inode->ref();  // one for the entry, one for the caller
@@ -173,8 +173,9 @@ Result<DirEntry*> TmpfsDirectory::give_name(std::string_view name, Inode& inode,
     return inserted.error();
 }
 
-Result<void> TmpfsDirectory::rename(std::string_view name, Inode& inode, Inode& new_parent,
-                                    std::string_view new_name, Inode* replaced) {
+Result<void> TmpfsDirectory::rename(std::string_view name, Inode& inode,
+                                    Inode& new_parent, std::string_view new_name,
+                                    Inode* replaced) {
     auto& target = static_cast<TmpfsDirectory&>(new_parent);
     DirEntry* old_entry = dir_index_find(index_, name);
     if (old_entry == nullptr || old_entry->inode != &inode) return Error(ENOENT);
@@ -193,7 +194,8 @@ Result<void> TmpfsDirectory::rename(std::string_view name, Inode& inode, Inode& 
     return {};
 }
 
-Result<void> TmpfsDirectory::list(uint64_t position, DirectoryVisitor visit, void* context) {
+Result<void> TmpfsDirectory::list(uint64_t position, DirectoryVisitor visit,
+                                  void* context) {
     constexpr uint8_t kDirectoryType = S_IFDIR >> 12;
     if (position == 0) {
         if (!visit(context, ".", number, kDirectoryType, 1)) return {};
@@ -210,8 +212,8 @@ Result<void> TmpfsDirectory::list(uint64_t position, DirectoryVisitor visit, voi
     }
     while (DirEntry* entry = dir_index_next(index_, position)) {
         position = entry->position + 1;
-        if (!visit(context, entry->text(), entry->inode->number, dirent_type(*entry->inode),
-                   position))
+        if (!visit(context, entry->text(), entry->inode->number,
+                   dirent_type(*entry->inode), position))
             break;
     }
     return {};

@@ -1,10 +1,10 @@
-// Regular files of tmpfs: pages in a PageStore, copied from and to the caller page by page and
-// mapped as they are by mmap(2).
+// Regular files of tmpfs: pages in a PageStore, copied from and to the caller page by
+// page and mapped as they are by mmap(2).
 //
 // Reads take no lock: a page found is referenced while it is copied, and the size is one
-// load. Writes and truncation hold the inode's Mutex. mmap's faults (get_page) run under the
-// address space's Mutex and touch only the PageStore, so writing to a file from a mapping of
-// the same file cannot deadlock.
+// load. Writes and truncation hold the inode's Mutex. mmap's faults (get_page) run under
+// the address space's Mutex and touch only the PageStore, so writing to a file from a
+// mapping of the same file cannot deadlock.
 //
 // Invariants: PageStore::end() is the size in pages, rounded up; bytes of the last page
 // beyond the size are zero, unless a mapping wrote there.
@@ -92,7 +92,8 @@ void TmpfsRegular::note_access() {
 
 Result<size_t> TmpfsRegular::read(IoBuffer& buffer, uint64_t offset) {
     uint64_t end = size();
-    size_t wanted = offset >= end ? 0 : std::min<uint64_t>(buffer.remaining(), end - offset);
+    size_t wanted =
+        offset >= end ? 0 : std::min<uint64_t>(buffer.remaining(), end - offset);
     size_t done = 0;
     while (done < wanted && !buffer.faulted()) {
         size_t in_page = (offset + done) % kPageSize;
@@ -110,8 +111,8 @@ Result<size_t> TmpfsRegular::read(IoBuffer& buffer, uint64_t offset) {
     return done;
 }
 
-// Puts `fresh` (the caller's reference goes with it) into the hole, or finds what came there
-// first. Returns the page with a reference.
+// Puts `fresh` (the caller's reference goes with it) into the hole, or finds what came
+// there first. Returns the page with a reference.
 Result<Frame*> TmpfsRegular::add_page(uint64_t index, Frame* fresh) {
     if (!fs_.charge_page()) {
         frame_unref(fresh);
@@ -131,8 +132,8 @@ Result<Frame*> TmpfsRegular::get_page(uint64_t index) {
     return add_page(index, TRY(frame_alloc_zeroed()));
 }
 
-// Writes within one page. A page that is new is filled before it is put into the store, so
-// that a full one is never cleared first, and nobody sees it half written.
+// Writes within one page. A page that is new is filled before it is put into the store,
+// so that a full one is never cleared first, and nobody sees it half written.
 Result<size_t> TmpfsRegular::write_page(IoBuffer& buffer, uint64_t offset, size_t size) {
     size_t in_page = offset % kPageSize;
     uint64_t index = offset / kPageSize;
@@ -155,11 +156,12 @@ Result<size_t> TmpfsRegular::write_page(IoBuffer& buffer, uint64_t offset, size_
         buffer.rewind(moved);
         return there.error();
     }
-    // A fault of a mapping filled the hole while the caller's memory was being read. `fresh`
-    // is gone then; the data is taken again.
+    // A fault of a mapping filled the hole while the caller's memory was being read.
+    // `fresh` is gone then; the data is taken again.
     if (there.value() != fresh) {
         buffer.rewind(moved);
-        moved = buffer.take(static_cast<char*>(frame_data(there.value())) + in_page, moved);
+        moved =
+            buffer.take(static_cast<char*>(frame_data(there.value())) + in_page, moved);
     }
     frame_unref(there.value());
     return moved;
@@ -172,7 +174,8 @@ Result<size_t> TmpfsRegular::write(IoBuffer& buffer, uint64_t offset) {
     if (buffer.remaining() == 0) return size_t{0};
     if (offset >= kMaxFileSize) return Error(EFBIG);
     size_t wanted = std::min<uint64_t>(buffer.remaining(), kMaxFileSize - offset);
-    if (pages_for(offset + wanted) > pages_.end()) pages_.resize(pages_for(offset + wanted));
+    if (pages_for(offset + wanted) > pages_.end())
+        pages_.resize(pages_for(offset + wanted));
     size_t done = 0;
     Result<void> result;
     while (done < wanted && !buffer.faulted()) {

@@ -1,9 +1,9 @@
-// Mounts: which file system lies where; the way back from a directory to its path; the clock
-// for time stamps.
+// Mounts: which file system lies where; the way back from a directory to its path; the
+// clock for time stamps.
 //
 // A mount is for good. It shows in two pointers, so that the path walk needs no lookup:
-// Inode::mounted leads down from the covered directory, FileSystem::covered leads back up.
-// Both are written once, at boot, before user programs run.
+// Inode::mounted leads down from the covered directory, FileSystem::covered leads back
+// up. Both are written once, at boot, before user programs run.
 #include <algorithm>
 #include <cstring>
 
@@ -62,9 +62,11 @@ Result<void> vfs_mount(std::string_view path, FileSystem& file_system) {
     return {};
 }
 
-void vfs_visit_mounts(void (*visit)(void*, FileSystem&, std::string_view), void* context) {
+void vfs_visit_mounts(void (*visit)(void*, FileSystem&, std::string_view),
+                      void* context) {
     uint32_t count = mount_count.load(std::memory_order_acquire);
-    for (uint32_t i = 0; i < count; i++) visit(context, *mounts[i].file_system, mounts[i].path);
+    for (uint32_t i = 0; i < count; i++)
+        visit(context, *mounts[i].file_system, mounts[i].path);
 }
 
 Result<size_t> vfs_path_of(Inode* root, Inode* directory, char* out, size_t size) {

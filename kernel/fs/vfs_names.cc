@@ -46,19 +46,24 @@ void vfs_set_owner(const WalkContext& context, const Inode& parent, Inode& made)
     if (made.is_directory()) made.attributes.mode |= S_ISGID;
 }
 
-Result<void> vfs_make_node(const WalkContext& context, std::string_view path, uint32_t mode,
-                           uint64_t device) {
+Result<void> vfs_make_node(const WalkContext& context, std::string_view path,
+                           uint32_t mode, uint64_t device) {
     switch (mode & S_IFMT) {
-        case 0: mode |= S_IFREG; break;
+        case 0:
+            mode |= S_IFREG;
+            break;
         case S_IFCHR:
         case S_IFBLK:
             if (context.uid != 0) return Error(EPERM);
             break;
         case S_IFREG:
         case S_IFIFO:
-        case S_IFSOCK: break;
-        case S_IFDIR: return Error(EPERM);
-        default: return Error(EINVAL);
+        case S_IFSOCK:
+            break;
+        case S_IFDIR:
+            return Error(EPERM);
+        default:
+            return Error(EINVAL);
     }
     return make_entry(context, path, mode & (S_IFMT | 07777), device, {});
 }
@@ -99,7 +104,8 @@ Result<void> vfs_may_remove(const WalkContext& context, Inode& parent, Inode& in
     return {};
 }
 
-Result<void> vfs_unlink(const WalkContext& context, std::string_view path, bool directory) {
+Result<void> vfs_unlink(const WalkContext& context, std::string_view path,
+                        bool directory) {
     std::string_view name;
     bool trailing_slash;
     InodeRef parent(TRY(vfs_walk_parent(context, path, name, trailing_slash)));

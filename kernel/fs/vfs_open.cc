@@ -22,7 +22,8 @@ Result<File*> open_inode(const WalkContext& context, Inode& inode, uint32_t flag
     if (inode.type() == S_IFLNK) return Error(ELOOP);
     if (inode.type() == S_IFSOCK) return Error(ENXIO);
     uint32_t wanted = wanted_access(flags);
-    if (inode.is_directory() && ((wanted & W_OK) || (flags & O_CREAT))) return Error(EISDIR);
+    if (inode.is_directory() && ((wanted & W_OK) || (flags & O_CREAT)))
+        return Error(EISDIR);
     if (!created) TRY(vfs_check_access(inode, context.uid, context.gid, wanted));
     File* file = TRY(inode.open(flags));
     file->flags = flags & ~kOpenOnly;
@@ -49,7 +50,8 @@ Result<Inode*> find_or_create(const WalkContext& context, Inode& parent,
     }
     if (found.error().number() != ENOENT) return found;
     TRY(vfs_check_access(parent, context.uid, context.gid, W_OK | X_OK));
-    Inode* inode = TRY(parent.create(name, S_IFREG | (mode & 07777 & ~context.umask), 0, {}));
+    Inode* inode =
+        TRY(parent.create(name, S_IFREG | (mode & 07777 & ~context.umask), 0, {}));
     vfs_set_owner(context, parent, *inode);
     created = true;
     return inode;

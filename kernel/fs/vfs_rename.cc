@@ -1,10 +1,10 @@
-// rename(2). Two directories may change at once, and a directory may move: the one operation
-// that needs more than one lock.
+// rename(2). Two directories may change at once, and a directory may move: the one
+// operation that needs more than one lock.
 //
 // Lock order: rename_mutex when the directories differ, so that the tree above them holds
-// still and "into its own subtree" can be decided; then both directories' Mutexes. Everyone
-// else holds one directory at a time, and the pair is taken by trying and backing off, so
-// no order between directories is needed.
+// still and "into its own subtree" can be decided; then both directories' Mutexes.
+// Everyone else holds one directory at a time, and the pair is taken by trying and
+// backing off, so no order between directories is needed.
 #include "kernel/fs/vfs_private.h"
 
 namespace {
@@ -95,7 +95,8 @@ Result<void> rename_locked(const Place& from, const Place& to, bool no_replace,
     TRY(vfs_may_remove(from.context, *from.parent, *moved));
     TRY(vfs_check_access(*to.parent, to.context.uid, to.context.gid, W_OK | X_OK));
     if (moved->mounted != nullptr) return Error(EBUSY);
-    if (replaced.get() == moved.get()) return {};  // two links of one file: nothing happens
+    if (replaced.get() == moved.get())
+        return {};  // two links of one file: nothing happens
     if (moved->is_directory() && is_ancestor(moved.get(), to.parent.get()))
         return Error(EINVAL);
     if (replaced) TRY(check_replaced(from, to, *moved, *replaced));

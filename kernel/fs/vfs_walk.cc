@@ -1,11 +1,12 @@
 // The path walk (POSIX XBD 4.13): from a path to an inode, one component at a time.
 //
-// The walk holds a reference of the directory where it stands and the Mutex of that directory
-// only while it looks one name up. So it never holds two locks, and whatever renames happen
-// meanwhile it sees each directory in a state that it really had.
+// The walk holds a reference of the directory where it stands and the Mutex of that
+// directory only while it looks one name up. So it never holds two locks, and whatever
+// renames happen meanwhile it sees each directory in a state that it really had.
 //
-// Symlinks do not recurse: the target is put in front of what is left to walk (PathExpansion,
-// in a page taken at the first link), and the walk goes on with that text.
+// Symlinks do not recurse: the target is put in front of what is left to walk
+// (PathExpansion, in a page taken at the first link), and the walk goes on with that
+// text.
 #include <optional>
 
 #include "kernel/fs/scratch_page.h"
@@ -56,10 +57,10 @@ Result<Inode*> step_down(Inode& directory, std::string_view name) {
         child = TRY(directory.lookup(name));
     }
     while (child->mounted != nullptr) [[unlikely]] {
-        Inode* covered = child;
-        child = new_ref(covered->mounted);
-        covered->unref();
-    }
+            Inode* covered = child;
+            child = new_ref(covered->mounted);
+            covered->unref();
+        }
     return child;
 }
 
@@ -70,7 +71,8 @@ bool may_search(const WalkContext& context, Inode& directory) {
 
 }  // namespace
 
-Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint32_t flags) {
+Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path,
+                        uint32_t flags) {
     if (path.empty()) return Error(ENOENT);
     Expansion expansion;
     int links = 0;
@@ -88,8 +90,7 @@ Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint3
             continue;
         }
         InodeRef child(TRY(step_down(*at, name)));
-        if (child->type() != S_IFLNK ||
-            (!trailing_slash && (flags & kNoFollow) != 0)) {
+        if (child->type() != S_IFLNK || (!trailing_slash && (flags & kNoFollow) != 0)) {
             at = std::move(child);
             continue;
         }

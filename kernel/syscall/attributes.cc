@@ -27,7 +27,8 @@ Result<void> change_owner(Inode& inode, uint32_t uid, uint32_t gid) {
     if (process.euid != 0) {
         // An owner may give a file to a group of his own; the rest is root's (chown(2)).
         bool own_group = gid == kUnchanged || gid == process.egid;
-        if ((uid != kUnchanged && uid != inode.attributes.uid) || !owns(inode) || !own_group)
+        if ((uid != kUnchanged && uid != inode.attributes.uid) || !owns(inode) ||
+            !own_group)
             return Error(EPERM);
     }
     MutexGuard guard(inode.mutex);
@@ -56,8 +57,8 @@ bool is_valid(TimeSpec time) {
 
 Result<void> change_times(Inode& inode, const NewTimes& times) {
     if (!is_valid(times.accessed) || !is_valid(times.modified)) return Error(EINVAL);
-    bool both_now = times.accessed.nanoseconds == kTimeNow &&
-                    times.modified.nanoseconds == kTimeNow;
+    bool both_now =
+        times.accessed.nanoseconds == kTimeNow && times.modified.nanoseconds == kTimeNow;
     Process& process = current_process();
     if (!owns(inode)) {
         // Who may write a file may say that he did so now.
@@ -91,10 +92,15 @@ Result<NewTimes> read_timevals(VirtAddr address) {
 Result<void> sys_fchmodat(int dirfd, VirtAddr path, uint32_t mode) {
     return change_mode(*TRY(inode_at(dirfd, path, 0)), mode);
 }
-Result<void> sys_chmod(VirtAddr path, uint32_t mode) { return sys_fchmodat(AT_FDCWD, path, mode); }
-Result<void> sys_fchmod(int fd, uint32_t mode) { return change_mode(*TRY(inode_of(fd)), mode); }
+Result<void> sys_chmod(VirtAddr path, uint32_t mode) {
+    return sys_fchmodat(AT_FDCWD, path, mode);
+}
+Result<void> sys_fchmod(int fd, uint32_t mode) {
+    return change_mode(*TRY(inode_of(fd)), mode);
+}
 
-Result<void> sys_fchownat(int dirfd, VirtAddr path, uint32_t uid, uint32_t gid, int flags) {
+Result<void> sys_fchownat(int dirfd, VirtAddr path, uint32_t uid, uint32_t gid,
+                          int flags) {
     if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0) return Error(EINVAL);
     return change_owner(*TRY(inode_at(dirfd, path, flags)), uid, gid);
 }
@@ -127,7 +133,8 @@ Result<void> sys_utimes(VirtAddr path, VirtAddr times) {
 Result<void> sys_utime(VirtAddr path, VirtAddr times) {
     NewTimes wanted = kBothNow;
     if (times != 0) {
-        wanted = {{TRY(UserIn<int64_t>(times).read(0)), 0}, {TRY(UserIn<int64_t>(times).read(1)), 0}};
+        wanted = {{TRY(UserIn<int64_t>(times).read(0)), 0},
+                  {TRY(UserIn<int64_t>(times).read(1)), 0}};
     }
     return change_times(*TRY(inode_at(AT_FDCWD, path, 0)), wanted);
 }

@@ -49,7 +49,8 @@ Result<void> sys_unlink(VirtAddr path);
 Result<void> sys_unlinkat(int dirfd, VirtAddr path, int flags);
 Result<void> sys_rename(VirtAddr from, VirtAddr to);
 Result<void> sys_renameat(int from_fd, VirtAddr from, int to_fd, VirtAddr to);
-Result<void> sys_renameat2(int from_fd, VirtAddr from, int to_fd, VirtAddr to, uint32_t flags);
+Result<void> sys_renameat2(int from_fd, VirtAddr from, int to_fd, VirtAddr to,
+                           uint32_t flags);
 Result<void> sys_link(VirtAddr from, VirtAddr to);
 Result<void> sys_linkat(int from_fd, VirtAddr from, int to_fd, VirtAddr to, int flags);
 Result<void> sys_symlink(VirtAddr target, VirtAddr path);
@@ -85,7 +86,8 @@ Result<void> sys_fchmodat(int dirfd, VirtAddr path, uint32_t mode);
 Result<void> sys_chown(VirtAddr path, uint32_t uid, uint32_t gid);
 Result<void> sys_fchown(int fd, uint32_t uid, uint32_t gid);
 Result<void> sys_lchown(VirtAddr path, uint32_t uid, uint32_t gid);
-Result<void> sys_fchownat(int dirfd, VirtAddr path, uint32_t uid, uint32_t gid, int flags);
+Result<void> sys_fchownat(int dirfd, VirtAddr path, uint32_t uid, uint32_t gid,
+                          int flags);
 Result<void> sys_utime(VirtAddr path, VirtAddr times);
 Result<void> sys_utimes(VirtAddr path, VirtAddr times);
 Result<void> sys_futimesat(int dirfd, VirtAddr path, VirtAddr times);
@@ -96,6 +98,7 @@ Result<void> sys_truncate(VirtAddr path, int64_t size);
 Result<int> sys_poll(VirtAddr fds, uint32_t count, int timeout_ms);
 Result<int> sys_ppoll(VirtAddr fds, uint32_t count, VirtAddr timeout, VirtAddr mask,
                       uint64_t mask_size);
-Result<int> sys_select(int count, VirtAddr in, VirtAddr out, VirtAddr except, VirtAddr timeout);
+Result<int> sys_select(int count, VirtAddr in, VirtAddr out, VirtAddr except,
+                       VirtAddr timeout);
 Result<int> sys_pselect6(int count, VirtAddr in, VirtAddr out, VirtAddr except,
                          VirtAddr timeout, VirtAddr mask_argument);

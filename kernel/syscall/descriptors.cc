@@ -1,5 +1,5 @@
-// System calls on descriptors: close, dup, fcntl, ioctl, pipe, and what is done to an open
-// file as a whole.
+// System calls on descriptors: close, dup, fcntl, ioctl, pipe, and what is done to an
+// open file as a whole.
 #include <algorithm>
 
 #include "kernel/fs/file_lock.h"
@@ -11,11 +11,12 @@
 
 namespace {
 
-constexpr uint32_t kSettableFlags = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
+constexpr uint32_t kSettableFlags =
+    O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
 constexpr uint32_t kCloseRangeCloexec = 4;  // linux/close_range.h
 // asm-generic/ioctls.h
-constexpr uint32_t kFionread = 0x541b, kFionbio = 0x5421, kFionclex = 0x5450, kFioclex = 0x5451,
-                   kFioasync = 0x5452;
+constexpr uint32_t kFionread = 0x541b, kFionbio = 0x5421, kFionclex = 0x5450,
+                   kFioclex = 0x5451, kFioasync = 0x5452;
 
 FdTable& files() { return *current_process().files; }
 
@@ -86,8 +87,8 @@ Result<LockRange> lock_range(File& file, const UserLock& lock) {
     if (__builtin_add_overflow(start, lock.length, &end)) return Error(EOVERFLOW);
     if (lock.length < 0) std::swap(start, end);
     if (start < 0) return Error(EINVAL);
-    return LockRange{static_cast<uint64_t>(start), lock.length == 0 ? LockRange::kToEnd
-                                                                    : static_cast<uint64_t>(end)};
+    return LockRange{static_cast<uint64_t>(start),
+                     lock.length == 0 ? LockRange::kToEnd : static_cast<uint64_t>(end)};
 }
 
 Result<void> get_lock(File& file, LockType type, LockRange range, VirtAddr address,
@@ -119,8 +120,8 @@ Result<void> record_lock(File& file, int command, VirtAddr address) {
     LockType type = lock.type == F_RDLCK ? LockType::Read : LockType::Write;
     if (command == F_GETLK) return get_lock(file, type, range, address, lock);
     if (type == LockType::Read ? !file.readable() : !file.writable()) return Error(EBADF);
-    return file_lock(*file.inode, LockKind::Record, &files(), current_process().pid, type, range,
-                     command == F_SETLKW);
+    return file_lock(*file.inode, LockKind::Record, &files(), current_process().pid, type,
+                     range, command == F_SETLKW);
 }
 
 }  // namespace
@@ -131,30 +132,38 @@ Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
         case F_DUPFD:
         case F_DUPFD_CLOEXEC: {
             int lowest = static_cast<int>(argument);
-            int copy = TRY(duplicate(std::move(file), command == F_DUPFD_CLOEXEC, lowest));
+            int copy =
+                TRY(duplicate(std::move(file), command == F_DUPFD_CLOEXEC, lowest));
             return static_cast<uint64_t>(copy);
         }
-        case F_GETFD: return TRY(files().close_on_exec(fd)) ? FD_CLOEXEC : 0;
+        case F_GETFD:
+            return TRY(files().close_on_exec(fd)) ? FD_CLOEXEC : 0;
         case F_SETFD:
             TRY(files().set_close_on_exec(fd, (argument & FD_CLOEXEC) != 0));
             return uint64_t{0};
-        case F_GETFL: return file->flags | O_LARGEFILE;
+        case F_GETFL:
+            return file->flags | O_LARGEFILE;
         case F_SETFL:
             file->flags = (file->flags & ~kSettableFlags) |
                           (static_cast<uint32_t>(argument) & kSettableFlags);
             return uint64_t{0};
         case F_GETLK:
         case F_SETLK:
-        case F_SETLKW: TRY(record_lock(*file, command, argument)); return uint64_t{0};
+        case F_SETLKW:
+            TRY(record_lock(*file, command, argument));
+            return uint64_t{0};
         case F_SETOWN:
-        case F_GETOWN: return uint64_t{0};  // SIGIO is not sent
+        case F_GETOWN:
+            return uint64_t{0};  // SIGIO is not sent
         case F_GETPIPE_SZ:
             if (file->pipe() == nullptr) return Error(EBADF);
             return uint64_t{file->pipe()->capacity()};
         case F_SETPIPE_SZ:
             if (file->pipe() == nullptr) return Error(EBADF);
-            return uint64_t{TRY(file->pipe()->set_capacity(static_cast<uint32_t>(argument)))};
-        default: return Error(EINVAL);
+            return uint64_t{
+                TRY(file->pipe()->set_capacity(static_cast<uint32_t>(argument)))};
+        default:
+            return Error(EINVAL);
     }
 }
 
@@ -168,13 +177,15 @@ Result<void> sys_flock(int fd, int operation) {
             if (!file->flocked) return {};
             return file_unlock(*file->inode, LockKind::Whole, file.get(), {});
         case kShared:
-        case kExclusive: break;
-        default: return Error(EINVAL);
+        case kExclusive:
+            break;
+        default:
+            return Error(EINVAL);
     }
     LockType type = (operation & kExclusive) ? LockType::Write : LockType::Read;
     file->flocked = true;
-    return file_lock(*file->inode, LockKind::Whole, file.get(), current_process().pid, type, {},
-                     wait);
+    return file_lock(*file->inode, LockKind::Whole, file.get(), current_process().pid,
+                     type, {}, wait);
 }
 
 // ---- ioctl ----
@@ -193,15 +204,20 @@ Result<uint64_t> sys_ioctl(int fd, uint32_t request, VirtAddr argument) {
     FileRef file = TRY(files().get(fd));
     switch (request) {
         case kFioclex:
-        case kFionclex: TRY(files().set_close_on_exec(fd, request == kFioclex)); return uint64_t{0};
-        case kFionbio: return set_flag(*file, O_NONBLOCK, argument);
-        case kFioasync: return set_flag(*file, O_ASYNC, argument);
+        case kFionclex:
+            TRY(files().set_close_on_exec(fd, request == kFioclex));
+            return uint64_t{0};
+        case kFionbio:
+            return set_flag(*file, O_NONBLOCK, argument);
+        case kFioasync:
+            return set_flag(*file, O_ASYNC, argument);
         case kFionread:
             if (file->inode == nullptr || file->inode->type() != S_IFREG) break;
-            TRY(UserOut<int32_t>(argument).write(
-                static_cast<int32_t>(file->size() - std::min(file->size(), file->offset))));
+            TRY(UserOut<int32_t>(argument).write(static_cast<int32_t>(
+                file->size() - std::min(file->size(), file->offset))));
             return uint64_t{0};
-        default: break;
+        default:
+            break;
     }
     return file->ioctl(request, argument);
 }
@@ -245,7 +261,8 @@ Result<void> sys_sync() { return {}; }
 Result<void> sys_fadvise64(int fd, int64_t, int64_t size, int advice) {
     FileRef file = TRY(files().get(fd));
     if (file->pipe() != nullptr) return Error(ESPIPE);
-    return size < 0 || advice < 0 || advice > 5 ? Result<void>(Error(EINVAL)) : Result<void>();
+    return size < 0 || advice < 0 || advice > 5 ? Result<void>(Error(EINVAL))
+                                                : Result<void>();
 }
 
 Result<void> sys_ftruncate(int fd, int64_t size) {

@@ -24,14 +24,16 @@ class DirentWriter {
     DirentWriter(VirtAddr out, uint32_t size) : out_(out), left_(size) {}
 
     // False: the caller's buffer is full, or faulted.
-    bool add(std::string_view name, uint64_t inode, uint8_t type, uint64_t next_position) {
+    bool add(std::string_view name, uint64_t inode, uint8_t type,
+             uint64_t next_position) {
         size_t size = round_up(sizeof(UserDirent) + name.size() + 1, 8);
         if (size > left_) return false;
         if (size > sizeof piece_ - used_ && !flush()) return false;
         char* record = piece_ + used_;
         UserDirent head = {inode, static_cast<int64_t>(next_position),
                            static_cast<uint16_t>(size), type};
-        memset(record + size - 8, 0, 8);  // the padding; the name may overwrite some of it
+        memset(record + size - 8, 0,
+               8);  // the padding; the name may overwrite some of it
         memcpy(record, &head, sizeof head);
         memcpy(record + sizeof head, name.data(), name.size());
         record[sizeof head + name.size()] = '\0';
@@ -87,7 +89,8 @@ Result<size_t> sys_getdents64(int fd, VirtAddr out, uint32_t size) {
     }
     writer.flush();
     if (writer.faulted()) return Error(EFAULT);
-    if (writer.total() == 0) return visit.full ? Result<size_t>(Error(EINVAL)) : size_t{0};
+    if (writer.total() == 0)
+        return visit.full ? Result<size_t>(Error(EINVAL)) : size_t{0};
     file->offset = writer.position();
     return writer.total();
 }
@@ -132,8 +135,10 @@ Result<uint32_t> sys_umask(uint32_t mask) {
     return current_process().umask.exchange(mask & 0777);
 }
 
-// The mounts that a system's start-up scripts ask for are there already; others cannot be had.
-Result<void> sys_mount(VirtAddr, VirtAddr target, VirtAddr type, uint64_t flags, VirtAddr) {
+// The mounts that a system's start-up scripts ask for are there already; others cannot be
+// had.
+Result<void> sys_mount(VirtAddr, VirtAddr target, VirtAddr type, uint64_t flags,
+                       VirtAddr) {
     constexpr uint64_t kRemount = 32;
     if (current_process().euid != 0) return Error(EPERM);
     InodeRef directory = TRY(inode_at(AT_FDCWD, target, 0));
@@ -141,6 +146,7 @@ Result<void> sys_mount(VirtAddr, VirtAddr target, VirtAddr type, uint64_t flags,
     UserPath name;
     TRY(name.read(type));
     for (std::string_view known : {"proc", "sysfs", "tmpfs", "devtmpfs", "devpts"})
-        if (name.text() == known) return directory->is_directory() ? Result<void>() : Error(ENOTDIR);
+        if (name.text() == known)
+            return directory->is_directory() ? Result<void>() : Error(ENOTDIR);
     return Error(ENODEV);
 }

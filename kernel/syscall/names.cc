@@ -1,5 +1,5 @@
-// System calls on names: open, make, remove, rename, link. The work is the VFS's (kernel/fs);
-// here paths come in from user memory and start where the process says.
+// System calls on names: open, make, remove, rename, link. The work is the VFS's
+// (kernel/fs); here paths come in from user memory and start where the process says.
 #include "kernel/mm/user_access.h"
 #include "kernel/syscall/calls_fs.h"
 #include "kernel/syscall/path_argument.h"
@@ -33,7 +33,9 @@ Result<void> sys_mkdirat(int dirfd, VirtAddr path, uint32_t mode) {
     return vfs_make_directory(walk.context(), name.text(), mode);
 }
 
-Result<void> sys_mkdir(VirtAddr path, uint32_t mode) { return sys_mkdirat(AT_FDCWD, path, mode); }
+Result<void> sys_mkdir(VirtAddr path, uint32_t mode) {
+    return sys_mkdirat(AT_FDCWD, path, mode);
+}
 
 Result<void> sys_mknodat(int dirfd, VirtAddr path, uint32_t mode, uint64_t device) {
     UserPath name;
@@ -65,8 +67,8 @@ Result<void> sys_linkat(int from_fd, VirtAddr from, int to_fd, VirtAddr to, int 
     TRY(to_name.read(to));
     ProcessWalk from_walk = TRY(ProcessWalk::at(from_fd, from_name.absolute()));
     ProcessWalk to_walk = TRY(ProcessWalk::at(to_fd, to_name.absolute()));
-    return vfs_link(from_walk.context(), from_name.text(), to_walk.context(), to_name.text(),
-                    (flags & AT_SYMLINK_FOLLOW) != 0);
+    return vfs_link(from_walk.context(), from_name.text(), to_walk.context(),
+                    to_name.text(), (flags & AT_SYMLINK_FOLLOW) != 0);
 }
 
 Result<void> sys_link(VirtAddr from, VirtAddr to) {
@@ -84,19 +86,22 @@ Result<void> sys_unlinkat(int dirfd, VirtAddr path, int flags) {
 }
 
 Result<void> sys_unlink(VirtAddr path) { return sys_unlinkat(AT_FDCWD, path, 0); }
-Result<void> sys_rmdir(VirtAddr path) { return sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR); }
+Result<void> sys_rmdir(VirtAddr path) {
+    return sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+}
 
 // ---- rename ----
 
-Result<void> sys_renameat2(int from_fd, VirtAddr from, int to_fd, VirtAddr to, uint32_t flags) {
+Result<void> sys_renameat2(int from_fd, VirtAddr from, int to_fd, VirtAddr to,
+                           uint32_t flags) {
     if ((flags & ~RENAME_NOREPLACE) != 0) return Error(EINVAL);
     UserPath from_name, to_name;
     TRY(from_name.read(from));
     TRY(to_name.read(to));
     ProcessWalk from_walk = TRY(ProcessWalk::at(from_fd, from_name.absolute()));
     ProcessWalk to_walk = TRY(ProcessWalk::at(to_fd, to_name.absolute()));
-    return vfs_rename(from_walk.context(), from_name.text(), to_walk.context(), to_name.text(),
-                      (flags & RENAME_NOREPLACE) != 0);
+    return vfs_rename(from_walk.context(), from_name.text(), to_walk.context(),
+                      to_name.text(), (flags & RENAME_NOREPLACE) != 0);
 }
 
 Result<void> sys_renameat(int from_fd, VirtAddr from, int to_fd, VirtAddr to) {
@@ -111,7 +116,8 @@ Result<void> sys_rename(VirtAddr from, VirtAddr to) {
 
 Result<size_t> sys_readlinkat(int dirfd, VirtAddr path, VirtAddr out, uint64_t size) {
     if (static_cast<int64_t>(size) <= 0) return Error(EINVAL);
-    // An empty path is a descriptor of the link itself (O_PATH), but not the working directory.
+    // An empty path is a descriptor of the link itself (O_PATH), but not the working
+    // directory.
     int empty = dirfd == AT_FDCWD ? 0 : AT_EMPTY_PATH;
     InodeRef link = TRY(inode_at(dirfd, path, AT_SYMLINK_NOFOLLOW | empty));
     if (link->type() != S_IFLNK) return Error(EINVAL);

@@ -20,7 +20,8 @@ struct UserPollFd {  // struct pollfd
 // ---- Time limits: 0 means "do not sleep", kNoDeadline "for ever" ----
 
 Result<uint64_t> deadline_after(int64_t seconds, int64_t nanoseconds) {
-    if (seconds < 0 || nanoseconds < 0 || nanoseconds >= 1'000'000'000) return Error(EINVAL);
+    if (seconds < 0 || nanoseconds < 0 || nanoseconds >= 1'000'000'000)
+        return Error(EINVAL);
     if (seconds == 0 && nanoseconds == 0) return uint64_t{0};
     constexpr int64_t kForEver = 1LL << 33;  // seconds: 272 years, and no overflow below
     if (seconds >= kForEver) return kNoDeadline;
@@ -44,7 +45,8 @@ Result<void> set_mask(VirtAddr mask, uint64_t size) {
     return {};
 }
 
-// A call that was interrupted keeps the mask until the signal is delivered, which ends it.
+// A call that was interrupted keeps the mask until the signal is delivered, which ends
+// it.
 Result<int> restore_mask(Result<int> result) {
     bool interrupted = !result.ok() && result.error().number() == kERESTARTNOHAND;
     if (!interrupted) signal_restore_mask(*current_thread());
@@ -86,7 +88,8 @@ Result<int> do_poll(VirtAddr fds, uint32_t count, uint64_t deadline) {
 Result<int> sys_poll(VirtAddr fds, uint32_t count, int timeout_ms) {
     uint64_t deadline = kNoDeadline;
     if (timeout_ms >= 0)
-        deadline = TRY(deadline_after(timeout_ms / 1000, timeout_ms % 1000 * 1'000'000LL));
+        deadline =
+            TRY(deadline_after(timeout_ms / 1000, timeout_ms % 1000 * 1'000'000LL));
     return do_poll(fds, count, deadline);
 }
 

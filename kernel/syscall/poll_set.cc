@@ -1,10 +1,10 @@
-// How a poll sleeps. The thread enters the wait queue of each file, marks itself as sleeping,
-// and only then asks each file for the last time. A file that becomes ready before that
-// question is seen by it, one that becomes ready after it wakes the thread, which is marked;
-// so no change falls in between.
+// How a poll sleeps. The thread enters the wait queue of each file, marks itself as
+// sleeping, and only then asks each file for the last time. A file that becomes ready
+// before that question is seen by it, one that becomes ready after it wakes the thread,
+// which is marked; so no change falls in between.
 //
-// Asking may take a file's Mutex and sleep for it; the mark is gone then, and the thread does
-// not sleep but asks once more. That is all that can go wrong.
+// Asking may take a file's Mutex and sleep for it; the mark is gone then, and the thread
+// does not sleep but asks once more. That is all that can go wrong.
 #include "kernel/syscall/poll_set.h"
 
 #include "kernel/mm/slab.h"

@@ -1,7 +1,7 @@
 // System calls that move data: read, write and their relatives.
 //
-// Each holds a reference of the File while it runs, so that close(2) in another thread does
-// not end a transfer. User memory is reached through IoBuffer only.
+// Each holds a reference of the File while it runs, so that close(2) in another thread
+// does not end a transfer. User memory is reached through IoBuffer only.
 #include <algorithm>
 #include <span>
 
@@ -154,15 +154,16 @@ Result<uint64_t> sys_lseek(int fd, int64_t offset, int whence) {
 
 namespace {
 
-// One page at most, straight from the file's page to the target: one copy instead of the two
-// of read and write. `moved` may be short, 0 at the end of the file.
+// One page at most, straight from the file's page to the target: one copy instead of the
+// two of read and write. `moved` may be short, 0 at the end of the file.
 Result<size_t> send_page(File& out, File& in, uint64_t offset, size_t size) {
     uint64_t end = in.size();
     if (offset >= end) return size_t{0};
     size_t in_page = offset % kPageSize;
     size = std::min({size, kPageSize - in_page, end - offset});
     Frame* frame = TRY(in.page_source()->get_page(offset / kPageSize));
-    IoBuffer buffer = IoBuffer::kernel(static_cast<char*>(frame_data(frame)) + in_page, size);
+    IoBuffer buffer =
+        IoBuffer::kernel(static_cast<char*>(frame_data(frame)) + in_page, size);
     auto written = out.write(buffer);
     frame_unref(frame);
     return written;

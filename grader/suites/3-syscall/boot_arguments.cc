@@ -40,3 +40,11 @@ ARGS_TEST(numbers_are_64_bits) { guest.expect_checks("numbers"); }
 ARGS_TEST(fs_and_gs_bases_are_kept) { guest.expect_checks("bases"); }
 
 ARGS_TEST(trap_flag_stays_in_user_mode) { guest.expect_checks("traps"); }
+
+// On Bochs, four CPUs: what the program does is the same. It shares the boot of boot_budget.cc.
+GUEST_TEST(Arguments, registers_are_kept_on_bochs, .run = "/tests/3-syscall/calls",
+           .machine = "bochs-smp", .cpus = 4,
+           .data = {{"args", kFile}, {"args_seed", std::to_string(kSeed)}}, .limit = 120) {
+    guest.expect_checks("registers");
+    EXPECT_EQ(guest.text("args_hash"), expected_hash());
+}

@@ -12,7 +12,6 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -24,9 +23,9 @@ uint8_t user_copy_rep;
 
 namespace {
 
-// Where the section .fixups of this program was loaded (it is linked at fixed addresses). The
-// linker defines the bounds of sections with C names only, so they come from the file.
-std::span<const Fixup> find_fixups() {
+// The section .fixups of this program, from its file: the linker defines the bounds of
+// sections with C names only. The program is linked at fixed addresses.
+std::vector<Fixup> find_fixups() {
     std::ifstream stream("/proc/self/exe", std::ios::binary);
     std::string file((std::istreambuf_iterator<char>(stream)), {});
     Elf64_Ehdr header;
@@ -40,12 +39,14 @@ std::span<const Fixup> find_fixups() {
     for (size_t i = 0; i < header.e_shnum; ++i) {
         Elf64_Shdr found = section(i);
         if (strcmp(names + found.sh_name, ".fixups") != 0) continue;
-        return {reinterpret_cast<const Fixup*>(found.sh_addr), found.sh_size / sizeof(Fixup)};
+        std::vector<Fixup> result(found.sh_size / sizeof(Fixup));
+        memcpy(result.data(), file.data() + found.sh_offset, found.sh_size);
+        return result;
     }
     return {};
 }
 
-std::span<const Fixup> fixups;
+std::vector<Fixup> fixups;
 
 void on_fault(int, siginfo_t* info, void* context) {
     auto& rip = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP];

@@ -29,6 +29,8 @@ inline volatile char& byte_at(const void* address) {
     return *const_cast<volatile char*>(static_cast<const volatile char*>(address));
 }
 
+inline int peek(const void* address) { return byte_at(address); }
+
 // "mello_NAME 123" in /proc/metrics; -1 when it is not there.
 inline long metric(const char* name) {
     static char text[8192];

@@ -19,7 +19,7 @@ uint64_t seed;
 // Fills pages so that reading and writing them is in the TLB.
 void touch(char* memory, size_t pages, char value) {
     for (size_t i = 0; i < pages; i++) byte_at(memory + i * kPage) = value;
-    for (size_t i = 0; i < pages; i++) (void)byte_at(memory + i * kPage);
+    for (size_t i = 0; i < pages; i++) peek(memory + i * kPage);
 }
 
 void user_side() {
@@ -37,20 +37,20 @@ void user_side() {
             char* memory = map_pages(pages);
             touch(memory, pages, 'a');
             munmap(memory, pages * kPage);
-            return byte_at(memory + last) + 0;
+            return peek(memory + last);
         }));
         check_killed("read_after_protect_none", SIGSEGV, run_child([=] {
             char* memory = map_pages(pages);
             touch(memory, pages, 'a');
             mprotect(memory, pages * kPage, PROT_NONE);
-            return byte_at(memory + last) + 0;
+            return peek(memory + last);
         }));
         check_exited("protect_none_keeps_the_contents", 'a', run_child([=] {
             char* memory = map_pages(pages);
             touch(memory, pages, 'a');
             mprotect(memory, pages * kPage, PROT_NONE);
             mprotect(memory, pages * kPage, PROT_READ);
-            return byte_at(memory + last) + 0;
+            return peek(memory + last);
         }));
         check_exited("new_memory_in_the_same_place_is_zero", 0, run_child([=] {
             char* memory = map_pages(pages);
@@ -86,7 +86,7 @@ void user_side() {
             if (mremap(memory, pages * kPage, pages * kPage, MREMAP_MAYMOVE | MREMAP_FIXED,
                        other) != other)
                 return 1;
-            return byte_at(memory + last) + 0;
+            return peek(memory + last);
         }));
         check_killed("code_after_taking_the_right_to_run", SIGSEGV, run_child([=] {
             char* memory = map_pages(pages, kReadWrite | PROT_EXEC);
@@ -164,7 +164,7 @@ void kernel_side() {
         int ends[2];
         if (pipe(ends) != 0 || write(ends[1], "k", 1) != 1) return 2;
         if (read(ends[0], memory, 1) != 1) return 3;
-        return byte_at(memory) + 0;
+        return peek(memory);
     }));
 }
 
@@ -181,7 +181,7 @@ struct Other {
 void* look(void* argument) {
     auto& other = *static_cast<Other*>(argument);
     pin_to_cpu(other.cpu);
-    for (size_t i = 0; i < other.pages; i++) (void)byte_at(other.memory + i * kPage);
+    for (size_t i = 0; i < other.pages; i++) peek(other.memory + i * kPage);
     other.phase = 1;
     while (other.phase != 2) {}  // no system call: the TLB keeps what it has
     int stale = 0;
