@@ -70,7 +70,7 @@ include $(wildcard user/user.mk)
 include grader/grader.mk
 
 # ---- Targets ----
-.PHONY: all kernel deps qemu bochs run debug grade mutants check proof lines layers clean help
+.PHONY: all kernel deps qemu bochs run debug grade mutants baseline check proof lines layers clean help
 .PHONY: variant-units FORCE
 
 all: $(KERNEL) $(BUILD)/mello.elf $(INITRAMFS) $(ISO) $(MELLO)
@@ -107,6 +107,9 @@ grade: $(MELLO)
 mutants: $(MELLO)
 	@$(MELLO) mutants $(if $(LAB),--lab $(LAB)) $(if $(TEST),--only '$(TEST)') $(ARGS)
 
+baseline: $(MELLO)
+	@$(MELLO) baseline $(if $(LAB),--lab $(LAB)) $(ARGS)
+
 check: $(MELLO)
 	@$(MELLO) check $(ARGS)
 
@@ -141,6 +144,7 @@ make debug               QEMU under gdb, with symbols and helpers (see .gdbinit)
 make grade [LAB=3] [TEST=name]
                          grades this tree; scorecard, build/grade/*.json (SEED=n repeats a run)
 make mutants [LAB=3]     every planted mistake must be caught by the suite of its lab
+make baseline            measures the starters' figures anew, which some thresholds refer to
 make check               the project's own tests (15 minutes); make proof: the long form
 make lines | make layers code lines against their budget | includes against the layers
 make compile_commands.json, make clean

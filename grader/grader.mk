@@ -60,7 +60,7 @@ SUITE_COMMON := $(call grader_objects,$(wildcard grader/suites/*.cc))
 include $(wildcard grader/suites/*/suite.mk)
 
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
-SANITIZE_tsan := -fsanitize=thread
+SANITIZE_tsan := -fsanitize=thread -Wno-tsan
 PREFIX_asan := unit
 PREFIX_tsan := tsan
 HOST_TEST_CXX := $(CXX) -std=c++20 -O1 -g -Wall -Wextra -I. -fno-omit-frame-pointer

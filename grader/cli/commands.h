@@ -32,6 +32,12 @@ struct GradeOptions {
 };
 int grade(const GradeOptions& options);
 
+struct BaselineOptions {
+    std::vector<int> labs;
+    bool verify = false;  // compare with what is kept instead of writing it
+};
+int baseline(const BaselineOptions& options);
+
 struct MutantOptions {
     std::vector<int> labs;
     std::string only;    // a pattern for the mutant's name

@@ -75,6 +75,10 @@ int main(int argc, char** argv) {
     grade_app->add_option("--seed", grading.seed, "repeat the run with this seed");
     grade_app->add_flag("--starter", grading.starter,
                         "grade the starters; fine when they score low and say where");
+    BaselineOptions baselines;
+    CLI::App* baseline_app = app.add_subcommand("baseline", "the starters' figures");
+    baseline_app->add_option("--lab", baselines.labs, "labs (default: all)");
+    baseline_app->add_flag("--verify", baselines.verify, "compare with those that are kept");
     MutantOptions mutants;
     CLI::App* mutants_app = app.add_subcommand("mutants", "planted mistakes must be caught");
     mutants_app->add_option("--lab", mutants.labs, "labs (default: all)");
@@ -112,6 +116,7 @@ int main(int argc, char** argv) {
         if (*boot_app) return boot_interactively(boot);
         if (*debug_app) return debug_with_gdb(debug);
         if (*grade_app) return grade(grading);
+        if (*baseline_app) return baseline(baselines);
         if (*mutants_app) return check_mutants(mutants);
         return check_project(check);
     } catch (const InfraError& error) {

@@ -3,12 +3,14 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <toml++/toml.h>
 
 namespace {
 
 const fs::path kFolder = "grader/rubric";
+const fs::path kBaseline = kFolder / "baseline.json";
 
 const std::set<std::string> kMachines = {"host-asan",   "host-tsan", "qemu-wall",
                                          "qemu-icount", "bochs-smp", "qemu-kvm"};
@@ -24,7 +26,19 @@ fs::path rubric_file(int lab) {
     throw InfraError("lab " + std::to_string(lab) + " has no rubric in " + kFolder.string());
 }
 
-RubricTest parse_test(const toml::table& table, const std::string& where) {
+// A bound given as a factor of the starter's figure. Without a figure the bound is zero,
+// which no kernel meets: `mello baseline` comes first.
+void bound_by_starter(std::optional<double>& bound, const toml::table& table, const char* key,
+                      RubricTest& test, const std::map<std::string, double>& baseline) {
+    std::optional<double> factor = table[key].value<double>();
+    if (!factor) return;
+    test.against_starter = true;
+    auto figure = baseline.find(test.name);
+    bound = figure == baseline.end() ? 0 : *factor * figure->second;
+}
+
+RubricTest parse_test(const toml::table& table, const std::string& where,
+                      const std::map<std::string, double>& baseline) {
     RubricTest test;
     auto text = [&](const char* key, bool needed) {
         std::string value = table[key].value_or(std::string());
@@ -41,6 +55,8 @@ RubricTest parse_test(const toml::table& table, const std::string& where) {
     test.points = table["points"].value_or(0.0);
     test.max = table["max"].value<double>();
     test.min = table["min"].value<double>();
+    bound_by_starter(test.max, table, "max_of_starter", test, baseline);
+    bound_by_starter(test.min, table, "min_of_starter", test, baseline);
     if (!kMachines.contains(test.machine)) {
         throw InfraError(where + ": " + test.name + ": no machine " + test.machine);
     }
@@ -63,9 +79,23 @@ const RubricTest* Rubric::find(const std::string& name) const {
     return nullptr;
 }
 
+std::map<std::string, double> read_baseline() {
+    std::string text = read_file_or(kBaseline, "{}");
+    try {
+        return nlohmann::json::parse(text).get<std::map<std::string, double>>();
+    } catch (const nlohmann::json::exception& error) {
+        throw InfraError(kBaseline.string() + ": " + error.what());
+    }
+}
+
+void write_baseline(const std::map<std::string, double>& figures) {
+    write_file(kBaseline, nlohmann::json(figures).dump(2) + "\n");
+}
+
 Rubric read_rubric(int lab) {
     fs::path file = rubric_file(lab);
     Rubric rubric;
+    std::map<std::string, double> baseline = read_baseline();
     try {
         toml::table table = toml::parse_file(file.string());
         rubric.lab = lab;
@@ -79,7 +109,7 @@ Rubric read_rubric(int lab) {
         if (tests == nullptr) throw InfraError(file.string() + ": no [[test]]");
         std::set<std::string> names;
         for (const toml::node& node : *tests) {
-            rubric.tests.push_back(parse_test(*node.as_table(), file.string()));
+            rubric.tests.push_back(parse_test(*node.as_table(), file.string(), baseline));
             if (!names.insert(rubric.tests.back().name).second) {
                 throw InfraError(file.string() + ": twice: " + rubric.tests.back().name);
             }

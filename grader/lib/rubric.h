@@ -8,11 +8,14 @@
 //   points = 10
 //   machine = "qemu-icount"            # host-asan, host-tsan, qemu-wall, qemu-icount, bochs-smp
 //   max = 100.0                        # or min: judges the figure that the test reports
+//   max_of_starter = 0.25              # or min_of_starter: the same, as a factor of the
+//                                      # starter's figure (grader/rubric/baseline.json)
 //   unit = "instructions"
 //   hint = "the likely cause when it fails"
 //   file = "entry.S"                   # the unit to look at
 //   section = "budget"                 # anchor in the lab's handout
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +26,7 @@ struct RubricTest {
     std::string name, title, machine, unit, hint, file, section;
     double points = 0;
     std::optional<double> max, min;
+    bool against_starter = false;  // max or min come from the starter's figure
 };
 
 struct Rubric {
@@ -35,6 +39,11 @@ struct Rubric {
     double total() const;
     const RubricTest* find(const std::string& name) const;
 };
+
+// What the starters reach, on machines that give the same number every time: figures by
+// test name. Written by `mello baseline`.
+std::map<std::string, double> read_baseline();
+void write_baseline(const std::map<std::string, double>& figures);
 
 Rubric read_rubric(int lab);  // InfraError when there is none or it is wrong
 std::vector<int> labs_with_rubric();

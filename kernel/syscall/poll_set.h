@@ -1,5 +1,5 @@
-// PollSet: some files, the events wanted of each, and sleeping until one of them is ready. The
-// common part of poll(2) and select(2).
+// PollSet: some files, the events wanted of each, and sleeping until one of them is
+// ready. The common part of poll(2) and select(2).
 #pragma once
 #include <span>
 
@@ -21,9 +21,9 @@ class PollSet {
     // Room for `count` items, all empty. ENOMEM. Once.
     Result<void> reserve(size_t count);
     std::span<PollItem> items() { return items_; }
-    // Sleeps until an item is ready, deadline_ns (monotonic; 0: do not sleep) or a signal:
-    // kERESTARTNOHAND. Returns how many items are ready, those without a file included when
-    // their `ready` was set.
+    // Sleeps until an item is ready, deadline_ns (monotonic; 0: do not sleep) or a
+    // signal: kERESTARTNOHAND. Returns how many items are ready, those without a file
+    // included when their `ready` was set.
     Result<int> wait(uint64_t deadline_ns);
 
   private:

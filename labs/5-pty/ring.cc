@@ -2,17 +2,18 @@
 //
 // Contract (kernel/base/ring.h): head counts the bytes ever written and is changed by the
 // writer alone, tail counts the bytes ever read and is changed by the reader alone. So
-// head - tail is what the ring holds, also after 2^64 wraps, and full (== capacity) differs
-// from empty (== 0) without a byte kept free. No count is written by both sides.
+// head - tail is what the ring holds, also after 2^64 wraps, and full (== capacity)
+// differs from empty (== 0) without a byte kept free. No count is written by both sides.
 //
-// This starter works, one byte at a time: each byte is brought into the ring by `%`, and even
-// the length of a contiguous part is found by stepping through it. A pipe or a terminal pays
-// for that with every byte. Make each transfer at most two contiguous copies, up to the end
-// of the memory and from its start, without a division and without a loop over bytes; leave
-// early when the ring is full or empty. The capacity is a power of two.
+// This starter works, one byte at a time: each byte is brought into the ring by `%`, and
+// even the length of a contiguous part is found by stepping through it. A pipe or a
+// terminal pays for that with every byte. Make each transfer at most two contiguous
+// copies, up to the end of the memory and from its start, without a division and without
+// a loop over bytes; leave early when the ring is full or empty. The capacity is a power
+// of two.
 //
-// Order: data first, then the position that makes it visible (release); the other side reads
-// the position (acquire) before it touches the data. C++20 [atomics.order].
+// Order: data first, then the position that makes it visible (release); the other side
+// reads the position (acquire) before it touches the data. C++20 [atomics.order].
 #include "kernel/base/ring.h"
 
 void ring_init(Ring& ring, unsigned char* memory, uint32_t capacity) {
@@ -67,7 +68,8 @@ size_t ring_write(Ring& ring, const void* from, size_t size) {
     auto* source = static_cast<const unsigned char*>(from);
     size_t done = 0;
     while (done < size && ring_free(ring) > 0) {
-        ring.data[ring.head.load(std::memory_order_relaxed) % ring.capacity] = source[done];
+        ring.data[ring.head.load(std::memory_order_relaxed) % ring.capacity] =
+            source[done];
         ring_commit_write(ring, 1);
         done++;
     }
@@ -78,7 +80,8 @@ size_t ring_read(Ring& ring, void* to, size_t size) {
     auto* target = static_cast<unsigned char*>(to);
     size_t done = 0;
     while (done < size && ring_used(ring) > 0) {
-        target[done] = ring.data[ring.tail.load(std::memory_order_relaxed) % ring.capacity];
+        target[done] =
+            ring.data[ring.tail.load(std::memory_order_relaxed) % ring.capacity];
         ring_commit_read(ring, 1);
         done++;
     }

@@ -1,15 +1,17 @@
-// Lab 7: the index of a directory, which the profiler shows as the hot spot and the lab makes
-// quick (handouts/7-profiling.md).
+// Lab 7: the index of a directory, which the profiler shows as the hot spot and the lab
+// makes quick (handouts/7-profiling.md).
 //
-// Contract (kernel/fs/dir_index.h): find by name, list in the order of positions, positions
-// rise with each insertion and are never used twice. The caller holds the directory's Mutex.
+// Contract (kernel/fs/dir_index.h): find by name, list in the order of positions,
+// positions rise with each insertion and are never used twice. The caller holds the
+// directory's Mutex.
 //
-// This starter works: the entries are one list in the order of their positions, and finding a
-// name is listing the directory until it comes. Look at a profile of `ls -l` in a directory
-// of a thousand files before you change anything, and ask how often one lookup walks the
-// list. Make find take the same time in a large directory as in a small one, and a listing
-// that goes on take no walk from the start, with positions as stable as they are here.
-// `hash`, `next` and `link` of DirEntry are yours, and so is the state below.
+// This starter works: the entries are one list in the order of their positions, and
+// finding a name is listing the directory until it comes. Look at a profile of `ls -l` in
+// a directory of a thousand files before you change anything, and ask how often one
+// lookup walks the list. Make find take the same time in a large directory as in a small
+// one, and a listing that goes on take no walk from the start, with positions as stable
+// as they are here. `hash`, `next` and `link` of DirEntry are yours, and so is the state
+// below.
 #include "kernel/fs/dir_index.h"
 
 #include "kernel/base/assert.h"

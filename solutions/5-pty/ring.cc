@@ -2,14 +2,14 @@
 //
 // Contract (kernel/base/ring.h): head counts the bytes ever written and is changed by the
 // writer alone, tail counts the bytes ever read and is changed by the reader alone. So
-// head - tail is what the ring holds, also after 2^64 wraps, and full (== capacity) differs
-// from empty (== 0) without a byte kept free. No count is written by both sides.
+// head - tail is what the ring holds, also after 2^64 wraps, and full (== capacity)
+// differs from empty (== 0) without a byte kept free. No count is written by both sides.
 //
-// The capacity is a power of two: a position becomes an index by masking, and a transfer is at
-// most two contiguous copies: up to the end of the memory, then from its start.
+// The capacity is a power of two: a position becomes an index by masking, and a transfer
+// is at most two contiguous copies: up to the end of the memory, then from its start.
 //
-// Order: data first, then the position that makes it visible (release); the other side reads
-// the position (acquire) before it touches the data. C++20 [atomics.order].
+// Order: data first, then the position that makes it visible (release); the other side
+// reads the position (acquire) before it touches the data. C++20 [atomics.order].
 #include "kernel/base/ring.h"
 
 #include <algorithm>
@@ -23,8 +23,9 @@ void ring_init(Ring& ring, unsigned char* memory, uint32_t capacity) {
 }
 
 size_t ring_used(const Ring& ring) {
-    // The tail first: read after it, the head can only be further on, so that the difference
-    // is never negative. It may exceed the capacity while the reader is quick; cut that.
+    // The tail first: read after it, the head can only be further on, so that the
+    // difference is never negative. It may exceed the capacity while the reader is quick;
+    // cut that.
     uint64_t tail = ring.tail.load(std::memory_order_acquire);
     uint64_t head = ring.head.load(std::memory_order_acquire);
     return std::min<uint64_t>(head - tail, ring.capacity);

@@ -1,15 +1,17 @@
-// Lab 7: the index of a directory, which the profiler shows as the hot spot and the lab makes
-// quick (handouts/7-profiling.md).
+// Lab 7: the index of a directory, which the profiler shows as the hot spot and the lab
+// makes quick (handouts/7-profiling.md).
 //
-// Contract (kernel/fs/dir_index.h): find by name, list in the order of positions, positions
-// rise with each insertion and are never used twice. The caller holds the directory's Mutex.
+// Contract (kernel/fs/dir_index.h): find by name, list in the order of positions,
+// positions rise with each insertion and are never used twice. The caller holds the
+// directory's Mutex.
 //
-// Two structures over the same entries: a hash table for find, chained through `next`, and
-// a list in the order of insertion, which is the order of positions, for next. The table
-// starts inside the index and grows fourfold when there are more entries than buckets, so
-// most directories allocate nothing and a large one costs amortized constant time. The list's
-// cursor remembers where the last listing stood: going on is one step, not a walk from the
-// start. Growing is best effort: without memory the chains get longer and all stays right.
+// Two structures over the same entries: a hash table for find, chained through `next`,
+// and a list in the order of insertion, which is the order of positions, for next. The
+// table starts inside the index and grows fourfold when there are more entries than
+// buckets, so most directories allocate nothing and a large one costs amortized constant
+// time. The list's cursor remembers where the last listing stood: going on is one step,
+// not a walk from the start. Growing is best effort: without memory the chains get longer
+// and all stays right.
 #include "kernel/fs/dir_index.h"
 
 #include <cstring>
@@ -45,12 +47,15 @@ uint32_t hash_of(std::string_view name) {
         hash ^= hash >> 32;
     }
     word = 0;
-    for (size_t i = 0; i < left; i++) word = word << 8 | static_cast<unsigned char>(text[i]);
+    for (size_t i = 0; i < left; i++)
+        word = word << 8 | static_cast<unsigned char>(text[i]);
     hash = (hash ^ word) * kMultiplier;
     return static_cast<uint32_t>(hash >> 32);
 }
 
-DirEntry*& bucket_of(State& s, uint32_t hash) { return s.buckets[hash & (s.bucket_count - 1)]; }
+DirEntry*& bucket_of(State& s, uint32_t hash) {
+    return s.buckets[hash & (s.bucket_count - 1)];
+}
 
 void add_to_bucket(State& s, DirEntry& entry) {
     DirEntry*& bucket = bucket_of(s, entry.hash);
@@ -59,7 +64,8 @@ void add_to_bucket(State& s, DirEntry& entry) {
 }
 
 void free_buckets(State& s) {
-    if (s.buckets != s.inline_buckets) kfree(s.buckets, s.bucket_count * sizeof(DirEntry*));
+    if (s.buckets != s.inline_buckets)
+        kfree(s.buckets, s.bucket_count * sizeof(DirEntry*));
 }
 
 void grow(State& s) {
@@ -85,7 +91,8 @@ void dir_index_destroy(DirIndex& index) {
 
 DirEntry* dir_index_find(DirIndex& index, std::string_view name) {
     uint32_t hash = hash_of(name);
-    for (DirEntry* entry = bucket_of(state(index), hash); entry != nullptr; entry = entry->next)
+    for (DirEntry* entry = bucket_of(state(index), hash); entry != nullptr;
+         entry = entry->next)
         if (entry->hash == hash && entry->length == name.size() &&
             memcmp(entry->name, name.data(), name.size()) == 0)
             return entry;

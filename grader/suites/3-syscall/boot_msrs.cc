@@ -37,7 +37,7 @@ void watch_cpus_start(Inspection& look) {
     std::set<int> seen;
     int cpu = machine.run_to(init, kPatience);
     std::set<uint64_t> returns;  // kmain's and the other CPUs' may differ
-    while (cpu >= 0) {
+    while (cpu >= 0) { fprintf(stderr, "hit cpu %d rip %#lx (init %#lx)\n", cpu, machine.read_register(cpu, kRip), init); for (auto& c : machine.cpus()) fprintf(stderr, "   cpu%d rip %#lx halted %d\n", c.id, c.rip, c.halted);
         uint64_t rip = machine.read_register(cpu, kRip);
         if (rip == init) {
             uint64_t back = 0;

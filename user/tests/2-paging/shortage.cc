@@ -60,12 +60,9 @@ void oom() {
     }));
     // Fork with next to no memory left: it may fail, cleanly, but must not hang or panic.
     check_exited("fork_without_memory", 0, run_child([] {
-        long pages = free_frames() - 40;
+        long pages = free_frames() - 100;
         char* memory = map_pages(pages);
-        for (long i = 0; i < pages; i++) {
-            if (free_frames() < 60) break;
-            byte_at(memory + i * kPage) = 1;
-        }
+        for (long i = 0; i < pages; i++) byte_at(memory + i * kPage) = 1;
         // Children that each change some shared pages, until there is no more.
         int failed = 0;
         for (int i = 0; i < 8; i++) {

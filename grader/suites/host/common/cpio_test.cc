@@ -1,6 +1,7 @@
 // The reader of initramfs archives (kernel/fs/cpio.h).
 //
-//   g++ -std=c++20 -g -fsanitize=address,undefined -I. grader/suites/host/common/cpio_test.cc
+//   g++ -std=c++20 -g -fsanitize=address,undefined -I.
+//   grader/suites/host/common/cpio_test.cc
 //       kernel/fs/cpio.cc kernel/base/host_panic.cc -lgtest -lgtest_main -pthread
 #include "kernel/fs/cpio.h"
 
@@ -26,10 +27,10 @@ void add(std::string& archive, const std::string& name, const std::string& data 
          const Fields& f = {}) {
     char header[111];
     snprintf(header, sizeof header,
-             "070701%08x%08X%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", f.inode, f.mode, f.uid,
-             f.gid, f.links, f.modified, static_cast<uint32_t>(data.size()), f.device_major,
-             f.device_minor, f.node_major, f.node_minor, static_cast<uint32_t>(name.size() + 1),
-             0u);
+             "070701%08x%08X%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", f.inode,
+             f.mode, f.uid, f.gid, f.links, f.modified,
+             static_cast<uint32_t>(data.size()), f.device_major, f.device_minor,
+             f.node_major, f.node_minor, static_cast<uint32_t>(name.size() + 1), 0u);
     archive += header + name + '\0';
     pad(archive);
     archive += data;
@@ -38,7 +39,8 @@ void add(std::string& archive, const std::string& name, const std::string& data 
 
 void add_trailer(std::string& archive) { add(archive, "TRAILER!!!"); }
 
-// Reads from memory of exactly the archive's size, so that a sanitizer sees each byte too many.
+// Reads from memory of exactly the archive's size, so that a sanitizer sees each byte too
+// many.
 class Archive {
   public:
     explicit Archive(const std::string& bytes)
@@ -46,14 +48,17 @@ class Archive {
         std::copy(bytes.begin(), bytes.end(), bytes_.get());
     }
     Result<CpioStep> next() { return reader_.next(entry); }
-    // What the whole archive gives: names, "|" for a trailer, "$" for the end, "!" for malformed.
+    // What the whole archive gives: names, "|" for a trailer, "$" for the end, "!" for
+    // malformed.
     std::string walk() {
         std::string text;
         for (;;) {
             auto step = next();
             if (!step.ok()) return text + "!";
             if (step.value() == CpioStep::EndOfInput) return text + "$";
-            text += step.value() == CpioStep::EndOfArchive ? "|" : std::string(entry.name) + " ";
+            text += step.value() == CpioStep::EndOfArchive
+                        ? "|"
+                        : std::string(entry.name) + " ";
         }
     }
     std::string problem() const { return reader_.problem(); }

@@ -1,8 +1,9 @@
 // The directory index of lab 7 (kernel/fs/dir_index.h), against a map.
 //
-//   g++ -std=c++20 -g -fsanitize=address,undefined -I. grader/suites/host/common/dir_index_test.cc
-//       solutions/7-profiling/dir_index.cc kernel/mm/host_slab.cc kernel/base/host_panic.cc
-//       -lgtest -lgtest_main -pthread
+//   g++ -std=c++20 -g -fsanitize=address,undefined -I.
+//   grader/suites/host/common/dir_index_test.cc
+//       solutions/7-profiling/dir_index.cc kernel/mm/host_slab.cc
+//       kernel/base/host_panic.cc -lgtest -lgtest_main -pthread
 #include "kernel/fs/dir_index.h"
 
 #include <gtest/gtest.h>
@@ -75,7 +76,8 @@ TEST_F(DirIndexTest, FindsWhatWasInserted) {
 }
 
 TEST_F(DirIndexTest, TellsPrefixesApart) {
-    for (const char* name : {"file", "file1", "file10", "fil", "eightchr", "eightchr9"}) insert(name);
+    for (const char* name : {"file", "file1", "file10", "fil", "eightchr", "eightchr9"})
+        insert(name);
     for (const char* name : {"file", "file1", "file10", "fil", "eightchr", "eightchr9"})
         EXPECT_EQ(dir_index_find(index_, name), model_.at(name)) << name;
     EXPECT_EQ(dir_index_find(index_, "fi"), nullptr);
@@ -144,7 +146,8 @@ TEST_F(DirIndexTest, AListingSeesStayingEntriesExactlyOnce) {
         uint64_t elsewhere = random() % 100;  // another lister
         list(elsewhere, 2);
     }
-    for (int i = 0; i < 200; i++) EXPECT_EQ(seen.count("stay" + std::to_string(i)), 1u) << i;
+    for (int i = 0; i < 200; i++)
+        EXPECT_EQ(seen.count("stay" + std::to_string(i)), 1u) << i;
 }
 
 TEST_F(DirIndexTest, BehavesLikeAMap) {
@@ -167,7 +170,8 @@ TEST_F(DirIndexTest, BehavesLikeAMap) {
 TEST_F(DirIndexTest, LookupTimeDoesNotGrowWithTheDirectory) {
     auto time_of_lookups = [&](int entries) {
         std::vector<std::string> names;
-        for (int i = 0; i < entries; i++) names.push_back("measurement-" + std::to_string(i));
+        for (int i = 0; i < entries; i++)
+            names.push_back("measurement-" + std::to_string(i));
         for (auto& name : names)
             if (!model_.contains(name)) insert(name);
         auto best = std::chrono::nanoseconds::max();
@@ -175,15 +179,16 @@ TEST_F(DirIndexTest, LookupTimeDoesNotGrowWithTheDirectory) {
             auto start = std::chrono::steady_clock::now();
             for (int i = 0; i < 100; i++)
                 EXPECT_NE(dir_index_find(index_, names[i * 37 % entries]), nullptr);
-            best = std::min<std::chrono::nanoseconds>(best,
-                                                      std::chrono::steady_clock::now() - start);
+            best = std::min<std::chrono::nanoseconds>(
+                best, std::chrono::steady_clock::now() - start);
         }
         return best.count();
     };
     auto small = time_of_lookups(100);
     auto large = time_of_lookups(1000);
-    EXPECT_LT(large, 5 * small) << "a lookup walks through the directory: see the profile in "
-                                   "handouts/7-profiling.md";
+    EXPECT_LT(large, 5 * small)
+        << "a lookup walks through the directory: see the profile in "
+           "handouts/7-profiling.md";
 }
 
 }  // namespace

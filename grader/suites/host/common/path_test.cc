@@ -1,6 +1,7 @@
 // The text of paths (kernel/fs/path.h).
 //
-//   g++ -std=c++20 -g -fsanitize=address,undefined -I. grader/suites/host/common/path_test.cc
+//   g++ -std=c++20 -g -fsanitize=address,undefined -I.
+//   grader/suites/host/common/path_test.cc
 //       kernel/fs/path.cc kernel/base/host_panic.cc -lgtest -lgtest_main -pthread
 #include "kernel/fs/path.h"
 
@@ -55,11 +56,12 @@ TEST(Path, SplitCutsTheLastComponentOff) {
         const char *path, *parent, *name;
         bool slash;
     };
-    for (const Case& c :
-         {Case{"a", ".", "a", false}, Case{"/a", "/", "a", false}, Case{"a/b", "a/", "b", false},
-          Case{"/a/b", "/a/", "b", false}, Case{"a/", ".", "a", true}, Case{"/a//", "/", "a", true},
-          Case{"a//b///", "a//", "b", true}, Case{"/", "/", "", true}, Case{"///", "/", "", true},
-          Case{".", ".", ".", false}, Case{"a/..", "a/", "..", false}, Case{"", ".", "", false}}) {
+    for (const Case& c : {Case{"a", ".", "a", false}, Case{"/a", "/", "a", false},
+                          Case{"a/b", "a/", "b", false}, Case{"/a/b", "/a/", "b", false},
+                          Case{"a/", ".", "a", true}, Case{"/a//", "/", "a", true},
+                          Case{"a//b///", "a//", "b", true}, Case{"/", "/", "", true},
+                          Case{"///", "/", "", true}, Case{".", ".", ".", false},
+                          Case{"a/..", "a/", "..", false}, Case{"", ".", "", false}}) {
         PathSplit split = path_split(c.path);
         EXPECT_EQ(split.parent, c.parent) << c.path;
         EXPECT_EQ(split.name, c.name) << c.path;

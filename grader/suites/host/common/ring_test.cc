@@ -1,6 +1,7 @@
 // The ring of lab 5 (kernel/base/ring.h), against a queue of the standard library.
 //
-//   g++ -std=c++20 -g -fsanitize=address,undefined -I. grader/suites/host/common/ring_test.cc
+//   g++ -std=c++20 -g -fsanitize=address,undefined -I.
+//   grader/suites/host/common/ring_test.cc
 //       solutions/5-pty/ring.cc kernel/base/host_panic.cc -lgtest -lgtest_main -pthread
 //
 // With -fsanitize=thread instead, TwoThreads shows an index published before its data.
@@ -54,7 +55,8 @@ TEST_F(RingTest, IsEmptyAfterInit) {
 TEST_F(RingTest, HoldsItsWholeCapacity) {
     start(16);
     auto bytes = numbered(20);
-    EXPECT_EQ(ring_write(ring_, bytes.data(), 20), 16u) << "returns what fitted, not the request";
+    EXPECT_EQ(ring_write(ring_, bytes.data(), 20), 16u)
+        << "returns what fitted, not the request";
     EXPECT_EQ(ring_used(ring_), 16u);
     EXPECT_EQ(ring_free(ring_), 0u);
     EXPECT_EQ(ring_write(ring_, bytes.data(), 1), 0u);

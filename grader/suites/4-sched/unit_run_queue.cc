@@ -1,11 +1,11 @@
-// Lab 4, run_queue.cc on the host. See machine.h for how to build it by hand.
+// Lab 4, run_queue.cc on the host.
 #include "kernel/sched/run_queue.h"
 
 #include <gtest/gtest.h>
 
 #include <deque>
 
-#include "grader/suites/host/4-sched/machine.h"
+#include "grader/suites/4-sched/machine.h"
 
 namespace {
 

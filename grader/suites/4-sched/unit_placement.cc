@@ -1,9 +1,9 @@
-// Lab 4, placement.cc on the host. See machine.h for how to build it by hand.
+// Lab 4, placement.cc on the host.
 #include <gtest/gtest.h>
 
 #include <deque>
 
-#include "grader/suites/host/4-sched/machine.h"
+#include "grader/suites/4-sched/machine.h"
 #include "kernel/sched/run_queue.h"
 
 namespace {

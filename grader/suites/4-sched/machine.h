@@ -1,16 +1,6 @@
 // What lab 4's units find around them on the host: CPUs that are host threads, and a
 // scheduler that knows no queues, under which a sleeping thread spins until its state is
-// Running. How to build a test by hand, from the root of the repository (units from labs/ or
-// solutions/):
-//
-//   g++ -std=c++20 -g -fsanitize=address,undefined -I.
-//       grader/suites/host/4-sched/{run_queue_test,placement_test,wait_queue_test,
-//                                   race_test,machine}.cc
-//       solutions/4-sched/{run_queue,placement,wait_queue}.cc
-//       kernel/sync/spinlock.cc kernel/metrics/counters.cc kernel/base/host_panic.cc
-//       -lgtest -lgtest_main -pthread
-//
-// and race_test.cc also with -fsanitize=thread -Wno-tsan.
+// Running.
 #pragma once
 #include <functional>
 

@@ -1,4 +1,4 @@
-#include "grader/suites/host/4-sched/machine.h"
+#include "grader/suites/4-sched/machine.h"
 
 #include <chrono>
 #include <thread>

@@ -1,5 +1,5 @@
 // Lab 4, races between host threads that play CPUs: run_queue.cc and wait_queue.cc. Worth
-// running under ASan and under TSan. See machine.h for how to build it by hand.
+// running under ASan and under TSan.
 #include <gtest/gtest.h>
 
 #include <deque>
@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "grader/suites/host/4-sched/machine.h"
+#include "grader/suites/4-sched/machine.h"
 #include "kernel/sched/run_queue.h"
 
 namespace {

@@ -1,11 +1,11 @@
-// Lab 4, wait_queue.cc on the host. See machine.h for how to build it by hand.
+// Lab 4, wait_queue.cc on the host.
 #include "kernel/sched/wait_queue.h"
 
 #include <gtest/gtest.h>
 
 #include <thread>
 
-#include "grader/suites/host/4-sched/machine.h"
+#include "grader/suites/4-sched/machine.h"
 
 namespace {
 
