@@ -1,6 +1,9 @@
 // mello baseline: what the starters reach in the tests that are judged by a factor of the
 // starter's figure (max_of_starter, min_of_starter), kept in grader/rubric/baseline.json.
 // The figures come from deterministic machines, so they change only with the kernel.
+//
+// Where a lab's starter does not boot (starter_boots = false in its rubric), only the unit that
+// a test is about is the starter's, and the others are the reference's.
 #include <cmath>
 #include <cstdio>
 
@@ -11,17 +14,36 @@ namespace {
 
 constexpr double kDrift = 0.10;  // of the kept figure, before `check` calls it out of date
 
-// One request a lab that has such tests.
+// The reference's units with one of the starter's among them.
+fs::path folder_with(const std::string& lab, const std::string& unit) {
+    fs::path folder = "build/baseline/" + lab + "/" + unit;
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    for (const auto& entry : fs::directory_iterator("solutions/" + lab)) {
+        if (entry.is_regular_file()) fs::copy_file(entry.path(), folder / entry.path().filename());
+    }
+    fs::copy_file("labs/" + lab + "/" + unit, folder / unit,
+                  fs::copy_options::overwrite_existing);
+    return folder;
+}
+
+// One request for each choice of units that such tests want.
 std::vector<GradeRequest> requests_for(const std::vector<int>& labs) {
     std::vector<GradeRequest> requests;
     for (int lab : labs) {
-        GradeRequest request;
-        request.lab = lab;
-        request.units["LAB_" + std::to_string(lab)] = "lab";
-        for (const RubricTest& test : read_rubric(lab).tests) {
-            if (test.against_starter) request.only.push_back(test.name);
+        Rubric rubric = read_rubric(lab);
+        std::map<std::string, GradeRequest> by_units;
+        for (const RubricTest& test : rubric.tests) {
+            if (!test.against_starter) continue;
+            GradeRequest& request = by_units[rubric.starter_boots ? "lab" : test.file];
+            request.only.push_back(test.name);
         }
-        if (!request.only.empty()) requests.push_back(request);
+        for (auto& [units, request] : by_units) {
+            request.lab = lab;
+            request.units["LAB_" + std::to_string(lab)] =
+                rubric.starter_boots ? "lab" : folder_with(rubric.folder, units).string();
+            requests.push_back(request);
+        }
     }
     return requests;
 }

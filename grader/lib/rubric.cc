@@ -102,6 +102,7 @@ Rubric read_rubric(int lab) {
         rubric.folder = file.stem().string();
         rubric.title = table["title"].value_or(rubric.folder);
         rubric.starter_below = table["starter_below"].value_or(rubric.starter_below);
+        rubric.starter_boots = table["starter_boots"].value_or(rubric.starter_boots);
         if (table["lab"].value_or(0) != lab) {
             throw InfraError(file.string() + ": lab does not fit the file's name");
         }

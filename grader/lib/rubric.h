@@ -34,6 +34,8 @@ struct Rubric {
     std::string folder;  // 3-syscall
     std::string title;
     double starter_below = 0.5;  // share of the points that the starter must stay under
+    // Labs whose whole starter stops before the first program: see grader/cli/baseline.cc.
+    bool starter_boots = true;
     std::vector<RubricTest> tests;
 
     double total() const;

@@ -24,9 +24,10 @@ class List {
     T* back() { return empty() ? nullptr : owner(head_.prev); }
     void push_back(T* item) { insert_between(item, head_.prev, &head_); }
     void push_front(T* item) { insert_between(item, &head_, head_.next); }
-    // Puts `item` right before `position`, which must be in this list.
+    // Puts `item` right before `position`, which is in this list; nullptr: at the end.
     void insert_before(T* position, T* item) {
-        insert_between(item, (position->*kLink).prev, &(position->*kLink));
+        ListLink* after = position != nullptr ? &(position->*kLink) : &head_;
+        insert_between(item, after->prev, after);
     }
     T* next(T* item) {
         ListLink* link = (item->*kLink).next;

@@ -312,18 +312,11 @@ ProcessView::~ProcessView() {
 }
 
 int32_t proc_next_process(int32_t pid) {
-    struct Search {
-        int32_t after, found;
-    } search{pid, 0};
     MutexGuard tree(process_tree);
-    visit_processes(
-        [](void* context, Process& process) {
-            auto& s = *static_cast<Search*>(context);
-            if (process.pid <= s.after) return;
-            if (s.found == 0 || process.pid < s.found) s.found = process.pid;
-        },
-        &search);
-    return search.found;
+    for (Process& process : all_processes) {
+        if (process.pid > pid) return process.pid;
+    }
+    return 0;
 }
 
 int proc_next_descriptor(FdTable& files, int fd) {

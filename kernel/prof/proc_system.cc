@@ -36,19 +36,16 @@ struct Census {
 Census take_census() {
     Census census;
     MutexGuard tree(process_tree);
-    visit_processes(
-        [](void* context, Process& process) {
-            auto& c = *static_cast<Census*>(context);
-            if (process.pid > c.last_pid) c.last_pid = process.pid;
-            SpinGuard guard(process.lock);
-            for (Thread& thread : process.threads) {
-                ThreadState state = thread.state.load(std::memory_order_relaxed);
-                ++c.threads;
-                if (state == ThreadState::Running) ++c.running;
-                if (state == ThreadState::UninterruptibleAsleep) ++c.blocked;
-            }
-        },
-        &census);
+    for (Process& process : all_processes) {
+        census.last_pid = process.pid;
+        SpinGuard guard(process.lock);
+        for (Thread& thread : process.threads) {
+            ThreadState state = thread.state.load(std::memory_order_relaxed);
+            ++census.threads;
+            if (state == ThreadState::Running) ++census.running;
+            if (state == ThreadState::UninterruptibleAsleep) ++census.blocked;
+        }
+    }
     return census;
 }
 

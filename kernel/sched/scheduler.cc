@@ -234,15 +234,9 @@ void maybe_yield() {
     give_way(AddReason::Preempted);
 }
 
-void scheduler_attention(TrapFrame&) {
-    InterruptsOff off;
-    give_way(AddReason::Preempted);
-}
-
 void leave_idle_if_work() { give_way(AddReason::Preempted); }
 
 bool thread_wake(Thread& thread) { return wake(thread, false); }
-bool thread_wake_interruptible(Thread& thread) { return wake(thread, true); }
 
 void notify_attention(Thread& thread, uint32_t bits) {
     // A full fence: a thread that goes to sleep changes its state and then reads this.

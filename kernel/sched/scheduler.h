@@ -23,7 +23,8 @@ void schedule();
 // Lets other runnable threads go first; the caller stays runnable, behind its equals. Returns
 // at once when there are none.
 void yield();
-// At loops of unbounded length in the kernel: lets others run when the slice is over.
+// At loops of unbounded length in the kernel, and on the way back to user mode: lets others
+// run when the slice is over (kAttentionReschedule).
 void maybe_yield();
 
 // Ends a sleep: if the thread sleeps or is about to it becomes runnable, exactly once however
@@ -31,8 +32,6 @@ void maybe_yield();
 // wait-queue lock allowed, run-queue locks not held. What the sleeper waits for has been
 // changed before, with a full fence in between (wake_one, wake_all have it).
 bool thread_wake(Thread& thread);
-// thread_wake only if its sleep is Interruptible (signals).
-bool thread_wake_interruptible(Thread& thread);
 
 // Sets attention bits of `thread` and makes it look at them soon: wakes an interruptible
 // sleeper, interrupts the CPU where it runs in user mode. The caller sees to it that the
@@ -44,9 +43,6 @@ void notify_attention(Thread& thread, uint32_t bits);
 // caller sees to it that the thread lives during the call. Thread context.
 Result<void> thread_set_affinity(Thread& thread, CpuMask mask);
 
-// Runs attention work for the scheduler: called by the user return hook on
-// kAttentionReschedule.
-void scheduler_attention(TrapFrame& frame);
 // The timer interrupt (kVectorTimer): accounts, runs due timers, ends slices, re-arms.
 void scheduler_tick(TrapFrame& frame);
 void scheduler_set_tick_hz(uint32_t hz);  // default 1000

@@ -23,10 +23,7 @@ void insert(TimerQueue& queue, Timer& timer) REQUIRES(queue.lock) {
         if (t->deadline_ns <= timer.deadline_ns) break;
         later = t;
     }
-    if (later != nullptr)
-        queue.timers.insert_before(later, &timer);
-    else
-        queue.timers.push_back(&timer);
+    queue.timers.insert_before(later, &timer);
 }
 
 }  // namespace

@@ -111,17 +111,10 @@ Result<Process*> process_of(int32_t pid) {
 }
 
 bool session_has_group(int32_t session, int32_t group) {
-    struct Search {
-        int32_t session, group;
-        bool found;
-    } search = {session, group, false};
-    visit_processes(
-        [](void* context, Process& process) {
-            auto& search = *static_cast<Search*>(context);
-            search.found |= process.session == search.session && process.group == search.group;
-        },
-        &search);
-    return search.found;
+    for (Process& process : all_processes) {
+        if (process.session == session && process.group == group) return true;
+    }
+    return false;
 }
 
 }  // namespace

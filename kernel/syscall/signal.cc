@@ -117,37 +117,22 @@ bool may_signal(const Process& target, int signal) {
     return signal == SIGCONT && self.session == target.session;
 }
 
-// kill(2) with a pid that is not positive: a group, or everybody.
-class Broadcast {
-  public:
-    Broadcast(int32_t pid, int signal) : pid_(pid), signal_(signal) {}
-    // Under process_tree.
-    Result<void> send() {
-        visit_processes([](void* self, Process& process) {
-            static_cast<Broadcast*>(self)->visit(process);
-        }, this);
-        if (sent_) return {};
-        return Error(found_ ? EPERM : ESRCH);
+// kill(2) with a pid that is not positive: a group, or everybody. Under process_tree.
+Result<void> broadcast(int32_t pid, int signal) {
+    const Process& self = current_process();
+    int32_t group = pid == 0 ? self.group : -pid;
+    bool found = false, sent = false;
+    for (Process& process : all_processes) {
+        bool is_init_or_self = process.pid == 1 || &process == &self;
+        if (pid == -1 ? is_init_or_self : process.group != group) continue;
+        found = true;
+        if (!may_signal(process, signal)) continue;
+        sent = true;
+        if (signal != 0) post_signal(process, signal);
     }
-
-  private:
-    bool is_target(const Process& process) const {
-        const Process& self = current_process();
-        if (pid_ == -1) return process.pid != 1 && &process != &self;
-        return process.group == (pid_ == 0 ? self.group : -pid_);
-    }
-    void visit(Process& process) {
-        if (!is_target(process)) return;
-        found_ = true;
-        if (!may_signal(process, signal_)) return;
-        sent_ = true;
-        if (signal_ != 0) post_signal(process, signal_);
-    }
-
-    int32_t pid_;
-    int signal_;
-    bool found_ = false, sent_ = false;
-};
+    if (sent) return {};
+    return Error(found ? EPERM : ESRCH);
+}
 
 Result<void> signal_one_thread(int32_t pid, int32_t tid, int signal) {
     if (tid <= 0 || signal < 0 || signal > kSignalCount) return Error(EINVAL);
@@ -168,7 +153,7 @@ Result<void> sys_kill(int32_t pid, int signal) {
     if (signal < 0 || signal > kSignalCount) return Error(EINVAL);
     if (pid == INT32_MIN) return Error(ESRCH);
     MutexGuard tree(process_tree);
-    if (pid <= 0) return Broadcast(pid, signal).send();
+    if (pid <= 0) return broadcast(pid, signal);
     Process* process = find_process(pid);
     if (process == nullptr) return Error(ESRCH);
     if (!may_signal(*process, signal)) return Error(EPERM);

@@ -50,8 +50,8 @@ Result<void> sys_sysinfo(UserOut<abi::SystemInfo> out) {
     info.total_ram = frames_total() * kPageSize;
     info.free_ram = frames_free() * kPageSize;
     info.unit = 1;
-    visit_processes([](void* count, Process&) { ++*static_cast<uint16_t*>(count); },
-                    &info.processes);
+    MutexGuard tree(process_tree);
+    for ([[maybe_unused]] Process& process : all_processes) info.processes++;
     return out.write(info);
 }
 
@@ -181,8 +181,6 @@ Result<void> sys_arch_prctl(int option, uint64_t argument) {
 // ---- Resource limits ----
 
 namespace {
-
-constexpr uint32_t kLimitFiles = 7, kLimitAddressSpace = 9;
 
 Result<void> set_limit(Process& process, uint32_t resource, ResourceLimit wanted) {
     ResourceLimit& limit = process.limits[resource];

@@ -34,11 +34,10 @@ constexpr int kMaxScripts = 4;
 constexpr uint64_t kPlatformSize = 8;
 constexpr char kPlatform[kPlatformSize] = "x86_64";
 constexpr uint64_t kRandomSize = 16;
-constexpr uint32_t kLimitStack = 3, kLimitAddressSpace = 9;  // RLIMIT_STACK, RLIMIT_AS
 
 // ---- Arguments ----
 
-class UserArgs final : public ArgSource {
+class UserArgs : public ArgSource {
   public:
     Result<uint64_t> fetch_pointer(uint64_t address) override {
         return UserIn<uint64_t>(address).read();
@@ -58,52 +57,33 @@ class UserArgs final : public ArgSource {
     void free_page(char* page) override { frame_unref(frame_of(virt_to_phys(page))); }
 };
 
-// Gives the strings after the script prefix: argv (without its first `skip`), then envp.
+// Init's: addresses are the kernel's.
+class KernelArgs final : public UserArgs {
+  public:
+    Result<uint64_t> fetch_pointer(uint64_t address) override {
+        return *reinterpret_cast<const uint64_t*>(address);
+    }
+    Result<size_t> fetch_string(char* to, uint64_t address, size_t size) override {
+        auto* from = reinterpret_cast<const char*>(address);
+        size_t length = strnlen(from, size - 1) + 1;
+        memcpy(to, from, length);
+        return length;
+    }
+};
+
+// The addresses of argv and envp.
 struct ArgumentLists {
-    virtual Result<uint32_t> add_arguments(PackedArgs& args, uint32_t skip) const = 0;
-    virtual Result<uint32_t> add_environment(PackedArgs& args) const = 0;
-
-  protected:
-    ~ArgumentLists() = default;
-};
-
-struct UserLists final : ArgumentLists {
-    VirtAddr arguments, environment;
-    UserLists(VirtAddr arguments, VirtAddr environment)
-        : arguments(arguments), environment(environment) {}
-    Result<uint32_t> add_arguments(PackedArgs& args, uint32_t skip) const override {
-        return args.add_array(arguments, skip);
-    }
-    Result<uint32_t> add_environment(PackedArgs& args) const override {
-        return args.add_array(environment, 0);
-    }
-};
-
-struct KernelLists final : ArgumentLists {
-    const char *const *arguments, *const *environment;
-    KernelLists(const char* const* arguments, const char* const* environment)
-        : arguments(arguments), environment(environment) {}
-    static Result<uint32_t> add_all(PackedArgs& args, const char* const* texts) {
-        uint32_t added = 0;
-        for (; texts[added] != nullptr; added++) TRY(args.add(texts[added]));
-        return added;
-    }
-    Result<uint32_t> add_arguments(PackedArgs& args, uint32_t skip) const override {
-        return add_all(args, arguments + skip);
-    }
-    Result<uint32_t> add_environment(PackedArgs& args) const override {
-        return add_all(args, environment);
-    }
+    uint64_t arguments, environment;
 };
 
 // ---- One execve ----
 
 class Exec {
   public:
-    explicit Exec(const char* path)
+    Exec(const char* path, ArgSource& source)
         : path_(path),
           process_(current_process()),
-          args_(source_, process_.limits[kLimitStack].soft / 4) {}
+          args_(source, process_.limits[kLimitStack].soft / 4) {}
     ~Exec() {
         if (space_ != nullptr) space_->unref();
     }
@@ -126,7 +106,6 @@ class Exec {
     const char* path_;    // as given
     const char* binary_;  // what is run in the end: path_ or the last interpreter
     Process& process_;
-    UserArgs source_;
     PackedArgs args_;
     ProgramFile file_;
     PageBuffer scripts_;              // interpreter and argument of each script met
@@ -171,13 +150,13 @@ Result<void> Exec::follow_scripts() {
 
 Result<void> Exec::pack(const ArgumentLists& lists) {
     for (uint32_t i = prefix_count_; i-- > 0;) TRY(args_.add(prefix_[i]));
-    argument_count_ =
-        prefix_count_ + TRY(lists.add_arguments(args_, prefix_count_ != 0 ? 1 : 0));
+    uint32_t skip = prefix_count_ != 0 ? 1 : 0;
+    argument_count_ = prefix_count_ + TRY(args_.add_array(lists.arguments, skip));
     if (argument_count_ == 0) {  // programs rely on an argv[0] (CVE-2021-4034)
         TRY(args_.add(""));
         argument_count_ = 1;
     }
-    environment_count_ = TRY(lists.add_environment(args_));
+    environment_count_ = TRY(args_.add_array(lists.environment, 0));
     return args_.add(path_);  // AT_EXECFN
 }
 
@@ -275,10 +254,6 @@ class WordWriter {
         words_[count_++] = word;
         return count_ == kCapacity ? flush() : Result<void>{};
     }
-    Result<void> put(uint64_t first, uint64_t second) {
-        TRY(put(first));
-        return put(second);
-    }
     Result<void> flush() {
         TRY(copy_to_user(address_, words_, count_ * sizeof(uint64_t)));
         address_ += count_ * sizeof(uint64_t);
@@ -306,27 +281,33 @@ Result<void> Exec::write_words(VirtAddr sp, VirtAddr strings, VirtAddr block) {
         TRY(out.put(strings + args_.offset(index)));
     TRY(out.put(0));
     VirtAddr headers = image.program_headers == 0 ? 0 : image.program_headers + main_.bias;
-    TRY(out.put(abi::kAuxProgramHeaders, headers));
-    TRY(out.put(abi::kAuxProgramHeaderSize, sizeof(abi::ElfProgramHeader)));
-    TRY(out.put(abi::kAuxProgramHeaderCount, image.program_header_count));
-    TRY(out.put(abi::kAuxPageSize, kPageSize));
-    TRY(out.put(abi::kAuxBase, has_interpreter_ ? interpreter_.bias : 0));
-    TRY(out.put(abi::kAuxFlags, 0));
-    TRY(out.put(abi::kAuxEntry, image.entry + main_.bias));
-    TRY(out.put(abi::kAuxUid, process_.uid));
-    TRY(out.put(abi::kAuxEuid, process_.euid));
-    TRY(out.put(abi::kAuxGid, process_.gid));
-    TRY(out.put(abi::kAuxEgid, process_.egid));
-    TRY(out.put(abi::kAuxPlatform, block + kRandomSize));
-    TRY(out.put(abi::kAuxHwcap, x86::cpuid(1).edx));
     constexpr uint64_t kHwcap2FsGsBase = 2;
-    TRY(out.put(abi::kAuxHwcap2, cpu_features.fsgsbase ? kHwcap2FsGsBase : 0));
-    TRY(out.put(abi::kAuxClockTicks, 100));
-    TRY(out.put(abi::kAuxSecure, 0));
-    TRY(out.put(abi::kAuxRandom, block));
-    TRY(out.put(abi::kAuxExecFn, strings + args_.offset(index)));
-    TRY(out.put(abi::kAuxMinSigStackSize, 1024 + cpu_features.xsave_size));
-    TRY(out.put(abi::kAuxNull, 0));
+    const uint64_t auxiliary[kAuxiliaryWords / 2][2] = {
+        {abi::kAuxProgramHeaders, headers},
+        {abi::kAuxProgramHeaderSize, sizeof(abi::ElfProgramHeader)},
+        {abi::kAuxProgramHeaderCount, image.program_header_count},
+        {abi::kAuxPageSize, kPageSize},
+        {abi::kAuxBase, has_interpreter_ ? interpreter_.bias : 0},
+        {abi::kAuxFlags, 0},
+        {abi::kAuxEntry, image.entry + main_.bias},
+        {abi::kAuxUid, process_.uid},
+        {abi::kAuxEuid, process_.euid},
+        {abi::kAuxGid, process_.gid},
+        {abi::kAuxEgid, process_.egid},
+        {abi::kAuxPlatform, block + kRandomSize},
+        {abi::kAuxHwcap, x86::cpuid(1).edx},
+        {abi::kAuxHwcap2, cpu_features.fsgsbase ? kHwcap2FsGsBase : 0},
+        {abi::kAuxClockTicks, 100},
+        {abi::kAuxSecure, 0},
+        {abi::kAuxRandom, block},
+        {abi::kAuxExecFn, strings + args_.offset(index)},
+        {abi::kAuxMinSigStackSize, 1024 + cpu_features.xsave_size},
+        {abi::kAuxNull, 0},
+    };
+    for (const auto& [key, value] : auxiliary) {
+        TRY(out.put(key));
+        TRY(out.put(value));
+    }
     return out.flush();
 }
 
@@ -378,8 +359,9 @@ void Exec::commit(TrapFrame& frame) {
     count_event(Event::Execs);
 }
 
-Result<void> run(const char* path, const ArgumentLists& lists, TrapFrame& frame) {
-    Exec exec(path);
+Result<void> run(const char* path, ArgSource& source, const ArgumentLists& lists,
+                 TrapFrame& frame) {
+    Exec exec(path, source);
     TRY(exec.prepare(lists));
     TRY(end_other_threads());
     exec.commit(frame);
@@ -391,11 +373,14 @@ Result<void> run(const char* path, const ArgumentLists& lists, TrapFrame& frame)
 Result<void> exec_user(VirtAddr path, VirtAddr arguments, VirtAddr environment) {
     PageBuffer buffer = TRY(PageBuffer::create());
     TRY(copy_string_from_user(buffer.data(), path, kMaxPath));
-    return run(buffer.data(), UserLists(arguments, environment),
-               *current_thread()->user_frame);
+    UserArgs source;
+    return run(buffer.data(), source, {arguments, environment}, *current_thread()->user_frame);
 }
 
 Result<void> exec_kernel(const char* path, const char* const* arguments,
                          const char* const* environment, TrapFrame& frame) {
-    return run(path, KernelLists(arguments, environment), frame);
+    KernelArgs source;
+    return run(path, source,
+               {reinterpret_cast<uint64_t>(arguments), reinterpret_cast<uint64_t>(environment)},
+               frame);
 }

@@ -88,11 +88,11 @@ void announce_child_event(Process& parent) REQUIRES(process_tree) {
 void give_children_to_init(Process& process) REQUIRES(process_tree) {
     Process* init = find_process(1);
     bool zombies = false;
-    while (Process* child = process.children()->pop_front()) {
+    while (Process* child = process.children.pop_front()) {
         child->parent = init;
         child->parent_pid.store(init->pid, std::memory_order_relaxed);
         child->exit_signal = SIGCHLD;
-        init->children()->push_back(child);
+        init->children.push_back(child);
         zombies |= child->state == ProcessState::Zombie;
     }
     if (!zombies) return;
@@ -201,7 +201,7 @@ Result<WaitResult> try_wait(Process& self, int32_t which, uint32_t& seen) {
     MutexGuard tree(process_tree);
     seen = self.child_events.load(std::memory_order_relaxed);
     bool candidates = false;
-    for (Process& child : *self.children()) {
+    for (Process& child : self.children) {
         if (!matches(self, child, which)) continue;
         if (child.state == ProcessState::Zombie) return reap(self, child);
         candidates = true;

@@ -7,12 +7,16 @@
 //
 // Until link_thread nobody can find the child, so everything up to that can fail and is
 // undone by hand in the order of its making. From thread_start on it belongs to itself.
+#include <algorithm>
+
 #include "kernel/abi/clone.h"
 #include "kernel/arch/fpu.h"
 #include "kernel/arch/traps.h"
 #include "kernel/arch/tsc.h"
 #include "kernel/arch/x86.h"
+#include "kernel/base/string.h"
 #include "kernel/metrics/counters.h"
+#include "kernel/mm/slab.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/user_bases.h"
@@ -21,7 +25,6 @@
 
 namespace {
 
-constexpr uint64_t kThreadFlags = abi::kCloneThread | abi::kCloneSighand | abi::kCloneVm;
 constexpr uint64_t kSupportedFlags =
     abi::kCloneVm | abi::kCloneFs | abi::kCloneFiles | abi::kCloneSighand | abi::kCloneVfork |
     abi::kCloneParent | abi::kCloneThread | abi::kCloneSysvsem | abi::kCloneSettls |
@@ -46,17 +49,13 @@ void start_child(void*) {
 }
 
 Result<void> check_flags(uint64_t flags) {
-    if ((flags & ~kSupportedFlags) != 0) return Error(EINVAL);
-    if ((flags & abi::kCloneThread) != 0 && (flags & kThreadFlags) != kThreadFlags)
-        return Error(EINVAL);
-    if ((flags & abi::kCloneSighand) != 0 && (flags & abi::kCloneVm) == 0)
-        return Error(EINVAL);
-    if ((flags & abi::kCloneThread) != 0 && (flags & abi::kCloneVfork) != 0)
-        return Error(EINVAL);
-    // A working directory is shared by the threads of a process only.
-    if ((flags & abi::kCloneFs) != 0 && (flags & abi::kCloneThread) == 0)
-        return Error(EINVAL);
-    return {};
+    auto has = [flags](uint64_t flag) { return (flags & flag) != 0; };
+    bool thread = has(abi::kCloneThread);
+    bool sound = !has(~kSupportedFlags) && (!has(abi::kCloneSighand) || has(abi::kCloneVm)) &&
+                 (!thread || (has(abi::kCloneSighand) && !has(abi::kCloneVfork))) &&
+                 // A working directory is shared by the threads of a process only.
+                 (!has(abi::kCloneFs) || thread);
+    return sound ? Result<void>{} : Error(EINVAL);
 }
 
 // ---- The child's Thread ----
@@ -105,14 +104,13 @@ void copy_attributes(Process& parent, Process& child) {
     child.uid = parent.uid, child.euid = parent.euid, child.suid = parent.suid;
     child.gid = parent.gid, child.egid = parent.egid, child.sgid = parent.sgid;
     child.umask.store(parent.umask.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    for (uint32_t i = 0; i < kResourceLimitCount; i++) child.limits[i] = parent.limits[i];
+    std::copy(std::begin(parent.limits), std::end(parent.limits), child.limits);
     SpinGuard guard(parent.lock);
     child.working_directory = parent.working_directory;
     child.working_directory->ref();
     child.executable = parent.executable;
     if (child.executable != nullptr) child.executable->ref();
-    __builtin_memcpy(child.executable_path, parent.executable_path,
-                     sizeof child.executable_path);
+    copy_string(child.executable_path, parent.executable_path, sizeof child.executable_path);
 }
 
 Result<void> copy_resources(Process& parent, Process& child, uint64_t flags) {
@@ -141,12 +139,12 @@ Result<void> copy_resources(Process& parent, Process& child, uint64_t flags) {
 
 Result<Process*> create_process(const CloneRequest& request) {
     Process& parent = current_process();
-    Process* child = TRY(process_create());
+    Process* child = TRY(make<Process>());
     copy_attributes(parent, *child);
     child->exit_signal = request.exit_signal;
     Result<void> copied = copy_resources(parent, *child, request.flags);
     if (copied.ok()) return child;
-    process_destroy(child);
+    destroy(child);
     return copied.error();
 }
 
@@ -217,7 +215,7 @@ Result<int32_t> clone_current(const CloneRequest& request) {
     }
     if (!published.ok()) {
         discard_thread(*thread);
-        if (!is_thread) process_destroy(process);
+        if (!is_thread) destroy(process);
         return published.error();
     }
     int32_t tid = thread->tid;

@@ -5,6 +5,7 @@
 #include "kernel/arch/x86.h"
 #include "kernel/base/log.h"
 #include "kernel/base/random.h"
+#include "kernel/mm/slab.h"
 #include "kernel/task/clock.h"
 #include "kernel/task/fault.h"
 #include "kernel/task/process.h"
@@ -13,9 +14,6 @@
 namespace {
 
 constexpr uint64_t kInfinity = ~0ull;  // RLIM_INFINITY
-constexpr uint32_t kLimitStack = 3, kLimitCore = 4, kLimitProcesses = 6, kLimitFiles = 7,
-                   kLimitLockedMemory = 8, kLimitSignals = 11, kLimitQueues = 12,
-                   kLimitNice = 13, kLimitRealTime = 14;
 constexpr const char* kEnvironment[] = {"HOME=/", "TERM=linux",
                                         "PATH=/bin:/sbin:/usr/bin:/usr/sbin", nullptr};
 
@@ -40,13 +38,7 @@ void seed_random() {
 void set_default_limits(Process& process) {
     for (ResourceLimit& limit : process.limits) limit = {kInfinity, kInfinity};
     process.limits[kLimitStack] = {8 * 1024 * 1024, kInfinity};
-    process.limits[kLimitCore] = {0, kInfinity};
-    process.limits[kLimitProcesses] = {32768, 32768};
     process.limits[kLimitFiles] = {FdTable::kMaxDescriptors, FdTable::kMaxDescriptors};
-    process.limits[kLimitLockedMemory] = {8 * 1024 * 1024, 8 * 1024 * 1024};
-    process.limits[kLimitSignals] = {4096, 4096};
-    process.limits[kLimitQueues] = {819200, 819200};
-    process.limits[kLimitNice] = process.limits[kLimitRealTime] = {0, 0};
 }
 
 // Descriptors 0, 1 and 2 on the console, which init would miss for its first words.
@@ -65,7 +57,7 @@ void open_console(Process& process) {
 
 // Makes the calling kernel thread the first thread of a new process 1.
 Result<void> become_process(Thread& thread) {
-    Process* process = TRY(process_create());
+    Process* process = TRY(make<Process>());
     process->signals.actions = TRY(SignalActions::create());
     process->files = TRY(FdTable::create());
     process->working_directory = vfs_root();

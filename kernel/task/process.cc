@@ -11,14 +11,13 @@
 #include "kernel/task/process_private.h"
 
 Mutex process_tree{LockRank::ProcessTree};
+List<Process, &Process::all_link> all_processes;
 
 namespace {
 
 constexpr int32_t kMaxTid = 4 * 1024 * 1024;
 constexpr uint32_t kHashSize = 256;
 
-using AllProcesses = List<Process, &Process::all_link>;
-AllProcesses all_processes;
 Process* hash_table[kHashSize];
 int32_t last_tid = 0;
 bool tids_wrapped = false;
@@ -34,29 +33,14 @@ bool tid_in_use(int32_t tid) {
 
 }  // namespace
 
-Process::Process() {
-    children_storage.construct<List<Process, &Process::sibling_link>>();
-    alarm.process = this;
-}
-Process::~Process() = default;
+Process::Process() : start_ns(monotonic_ns()) { alarm.process = this; }
 
-List<Process, &Process::sibling_link>* Process::children() {
-    return &children_storage.get<List<Process, &Process::sibling_link>>();
-}
-
-Result<Process*> process_create() {
-    auto* process = TRY(make<Process>());
-    process->start_ns = monotonic_ns();
-    return process;
-}
-
-void process_destroy(Process* process) {
-    if (process->space != nullptr) process->space->unref();
-    if (process->files != nullptr) process->files->unref();
-    if (process->working_directory != nullptr) process->working_directory->unref();
-    if (process->executable != nullptr) process->executable->unref();
-    if (process->signals.actions != nullptr) process->signals.actions->unref();
-    destroy(process);
+Process::~Process() {
+    if (space != nullptr) space->unref();
+    if (files != nullptr) files->unref();
+    if (working_directory != nullptr) working_directory->unref();
+    if (executable != nullptr) executable->unref();
+    if (signals.actions != nullptr) signals.actions->unref();
 }
 
 int32_t allocate_tid() {
@@ -70,29 +54,27 @@ int32_t allocate_tid() {
 }
 
 void link_process(Process& process, Process* parent) {
-    Process* before = all_processes.back();
-    while (before != nullptr && before->pid > process.pid) before = all_processes.prev(before);
-    Process* after = before == nullptr ? all_processes.front() : all_processes.next(before);
-    if (after != nullptr) {
-        all_processes.insert_before(after, &process);
-    } else {
-        all_processes.push_back(&process);
+    Process* after = nullptr;
+    for (Process* p = all_processes.back(); p != nullptr && p->pid > process.pid;) {
+        after = p;
+        p = all_processes.prev(p);
     }
+    all_processes.insert_before(after, &process);
     process.hash_next = hash_bucket(process.pid);
     hash_bucket(process.pid) = &process;
     process.parent = parent;
     if (parent == nullptr) return;
     process.parent_pid.store(parent->pid, std::memory_order_relaxed);
-    parent->children()->push_back(&process);
+    parent->children.push_back(&process);
 }
 
 void release_zombie(Process& zombie) {
-    zombie.parent->children()->remove(&zombie);
+    zombie.parent->children.remove(&zombie);
     all_processes.remove(&zombie);
     Process** link = &hash_bucket(zombie.pid);
     while (*link != &zombie) link = &(*link)->hash_next;
     *link = zombie.hash_next;
-    process_destroy(&zombie);
+    destroy(&zombie);
 }
 
 Result<void> link_thread(Process& process, Thread& thread) {
@@ -110,37 +92,11 @@ Process* find_process(int32_t pid) {
     return process;
 }
 
-bool visit_thread(int32_t tid, void (*visit)(void* context, Thread&), void* context) {
-    auto visit_in = [&](Process& process) {
-        SpinGuard guard(process.lock);
-        for (Thread& thread : process.threads) {
-            if (thread.tid != tid) continue;
-            visit(context, thread);
-            return true;
-        }
-        return false;
-    };
-    // Most threads lead their process.
-    Process* leader_of = find_process(tid);
-    if (leader_of != nullptr && visit_in(*leader_of)) return true;
-    for (Process& process : all_processes) {
-        if (visit_in(process)) return true;
-    }
-    return false;
-}
-
 bool is_group_or_session(int32_t id) {
     for (Process& process : all_processes) {
         if (process.group == id || process.session == id) return true;
     }
     return false;
-}
-
-void visit_processes(void (*visit)(void* context, Process&), void* context) {
-    bool locked_here = !process_tree.held();
-    if (locked_here) process_tree.lock();
-    for (Process& process : all_processes) visit(context, process);
-    if (locked_here) process_tree.unlock();
 }
 
 ProcessTimes process_times(Process& process) {

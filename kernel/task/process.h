@@ -9,6 +9,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 #include "kernel/base/list.h"
 #include "kernel/fs/vfs.h"
@@ -29,6 +30,8 @@ struct ResourceLimit {  // struct rlimit64
     uint64_t soft, hard;
 };
 inline constexpr uint32_t kResourceLimitCount = 16;
+// RLIMIT_STACK and so on: those that the kernel minds.
+inline constexpr uint32_t kLimitStack = 3, kLimitFiles = 7, kLimitAddressSpace = 9;
 
 // vfork's parent, asleep until the child has a program of its own or is gone. Lives on the
 // parent's stack; guarded by process_tree.
@@ -46,7 +49,7 @@ struct AlarmTimer : Timer {
 
 struct Process {
     Process();
-    ~Process();
+    ~Process();  // drops the resources it still has
 
     int32_t pid = 0;
     std::atomic<int32_t> parent_pid{0};  // for getppid(2), without the lock
@@ -92,26 +95,29 @@ struct Process {
     uint64_t start_ns = 0;
     uint64_t dead_threads_page_faults = 0;
 
-    List<Process, &Process::sibling_link>* children();  // guarded by process_tree
-    LabState<32, 16> children_storage;  // the list: its type needs a complete Process
+    List<Process, &Process::sibling_link> children;  // guarded by process_tree
 };
 
 extern Mutex process_tree;
+// By pid, zombies included; under process_tree.
+extern List<Process, &Process::all_link> all_processes;
 inline Process& current_process() { return *current_thread()->process; }
 // Under process_tree; nullptr when there is none.
 Process* find_process(int32_t pid);
-// Calls visit for the thread under its process's lock, so no sleep; false when there is none.
+// Calls function(thread) under its process's lock, so no sleep; false when there is none.
 // Under process_tree.
-bool visit_thread(int32_t tid, void (*visit)(void* context, Thread&), void* context);
-// The same for a function object.
 template <typename Function>
 bool with_thread(int32_t tid, Function function) {
-    return visit_thread(
-        tid, [](void* context, Thread& thread) { (*static_cast<Function*>(context))(thread); },
-        &function);
+    for (Process& process : all_processes) {
+        SpinGuard guard(process.lock);
+        for (Thread& thread : process.threads) {
+            if (thread.tid != tid) continue;
+            function(thread);
+            return true;
+        }
+    }
+    return false;
 }
-// All processes, zombies included, by pid. Takes process_tree unless the caller holds it.
-void visit_processes(void (*visit)(void* context, Process&), void* context);
 // Is a process in this group or session? Under process_tree.
 bool is_group_or_session(int32_t id);
 

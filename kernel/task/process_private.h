@@ -4,11 +4,6 @@
 
 // ---- process.cc: all REQUIRE process_tree unless said otherwise ----
 
-// A process with no relatives, threads or resources; limits and signal actions are for the
-// caller. ENOMEM. Any time.
-Result<Process*> process_create();
-// Drops the resources it still has. Not linked anywhere. Any time.
-void process_destroy(Process* process);
 // A thread or process id that nobody uses.
 int32_t allocate_tid();
 // Makes `process` findable, as a child of `parent` (nullptr: init).

@@ -93,20 +93,13 @@ void signal_thread(Thread& thread, int signal) {
 }
 
 bool post_group_signal(int32_t group, int signal) {
-    struct Context {
-        int32_t group;
-        int signal;
-        bool found;
-    } context = {group, signal, false};
-    visit_processes(
-        [](void* opaque, Process& process) {
-            auto& context = *static_cast<Context*>(opaque);
-            if (process.group != context.group) return;
-            context.found = true;
-            if (context.signal != 0) post_signal(process, context.signal);
-        },
-        &context);
-    return context.found;
+    bool found = false;
+    for (Process& process : all_processes) {
+        if (process.group != group) continue;
+        found = true;
+        if (signal != 0) post_signal(process, signal);
+    }
+    return found;
 }
 
 Result<void> signal_process(int32_t pid, int signal) {
@@ -172,7 +165,7 @@ void task_return_to_user(TrapFrame& frame) {
     Thread& thread = *current_thread();
     uint32_t attention = thread.attention.load(std::memory_order_acquire);
     if ((attention & kAttentionExit) != 0) exit_thread();
-    if ((attention & kAttentionReschedule) != 0) scheduler_attention(frame);
+    if ((attention & kAttentionReschedule) != 0) maybe_yield();
     if ((attention & kAttentionSignal) != 0) {
         thread.clear_attention(kAttentionSignal);
         carry_out_signals(thread, frame);

@@ -84,16 +84,18 @@ GUEST_TEST(Paths, plain_cpu, .run = "/tests/1-boot/memory", .cpus = 2,
 }
 
 // ---- Bochs: a UART that is as slow as its baud rate says ----
+// On the serial console alone: scrolling a screen of pixels costs this machine seconds.
 
 GUEST_TEST(Paths, bochs, .run = "/tests/1-boot/memory", .machine = "bochs-smp",
-           .data = {{"blob", kSmallBlob}}, .limit = 150, .memory_mib = 128) {
+           .data = {{"blob", kSmallBlob}}, .limit = 150, .memory_mib = 128,
+           .kernel_arguments = "console=serial") {
     judge_memory(guest, 128, 1, kSmallBlob);
 }
 
 GUEST_TEST(Paths, uart_loses_nothing, .run = "cat /run/mello/data/text >/dev/console; "
                                              "cat /run/mello/data/text",
            .machine = "bochs-smp", .data = {{"text", kText}}, .limit = 150,
-           .memory_mib = 128) {
+           .memory_mib = 128, .kernel_arguments = "console=serial") {
     EXPECT_EQ(guest.out.size(), kText.size()) << "bytes through COM2; fewer: written while the "
                                                  "transmitter was full";
     EXPECT_EQ(hash_text(guest.out), hash_text(kText)) << "the text through COM2 is damaged";

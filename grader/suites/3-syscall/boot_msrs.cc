@@ -9,7 +9,6 @@ namespace {
 constexpr int kCpus = 4;
 constexpr uint32_t kEfer = 0xc0000080, kStar = 0xc0000081, kLstar = 0xc0000082,
                    kSfmask = 0xc0000084;
-constexpr int kRsp = 7, kRip = 16;
 constexpr double kPatience = 30;  // seconds until a CPU is set up
 
 // SYSCALL's selectors: kernel CS 8. SYSRETQ's: 0x18 with RPL 3, so SS 0x23 and CS 0x2b
@@ -28,30 +27,47 @@ void read_all(Inspection& look, int cpu) {
     look.numbers[of_cpu(cpu, "sfmask")] = look.machine.read_msr(cpu, kSfmask);
 }
 
-// The boot CPU first, from the start of syscall_init_cpu to where it returns; then the
-// others, which come to the same place in any order, or together.
-void watch_cpus_start(Inspection& look) {
-    Inspector& machine = look.machine;
-    uint64_t init = look.symbols.address("_Z16syscall_init_cpuv");
-    look.numbers["entry"] = look.symbols.address("syscall_entry");
-    std::set<int> seen;
-    int cpu = machine.run_to(init, kPatience);
-    std::set<uint64_t> returns;  // kmain's and the other CPUs' may differ
-    while (cpu >= 0) { fprintf(stderr, "hit cpu %d rip %#lx (init %#lx)\n", cpu, machine.read_register(cpu, kRip), init); for (auto& c : machine.cpus()) fprintf(stderr, "   cpu%d rip %#lx halted %d\n", c.id, c.rip, c.halted);
-        uint64_t rip = machine.read_register(cpu, kRip);
-        if (rip == init) {
-            uint64_t back = 0;
-            machine.read_virtual(cpu, machine.read_register(cpu, kRsp), &back, sizeof back);
-            returns.insert(back);
-            cpu = machine.run_to(back, kPatience);
-            continue;
+// Follows each CPU from the start of syscall_init_cpu to where it returns. The boot CPU comes
+// first; the others come together, and a stop may find several of them at the same place.
+class Start {
+  public:
+    explicit Start(Inspection& look)
+        : look_(look), init_(look.symbols.address("_Z16syscall_init_cpuv")) {}
+
+    void watch() {
+        look_.numbers["entry"] = look_.symbols.address("syscall_entry");
+        uint64_t next = init_;
+        while (seen_.size() < kCpus && look_.machine.run_to(next, kPatience) >= 0) {
+            uint64_t back = look_at_all();
+            // The boot CPU's way back may differ from the others', so those are met at init.
+            next = back != 0 ? back : seen_.size() == 1 ? init_ : next;
         }
-        if (seen.insert(cpu).second) read_all(look, cpu);
-        if (seen.size() == kCpus) return;
-        machine.step(cpu);  // off the breakpoint
-        cpu = machine.run_to(seen.size() == 1 ? init : *returns.rbegin(), kPatience);
     }
-}
+
+  private:
+    // Reads the MSRs of every CPU that has just returned. Where one that stands at the start
+    // will return to, else 0.
+    uint64_t look_at_all() {
+        uint64_t back = 0;
+        for (const CpuState& cpu : look_.machine.cpus()) {
+            if (cpu.rip == init_) {
+                look_.machine.read_virtual(cpu.id, cpu.rsp, &back, sizeof back);
+                returns_.insert(back);
+            } else if (returns_.contains(cpu.rip)) {
+                if (seen_.insert(cpu.id).second) read_all(look_, cpu.id);
+                look_.machine.step(cpu.id);  // off the breakpoint
+            }
+        }
+        return back;
+    }
+
+    Inspection& look_;
+    uint64_t init_;
+    std::set<int> seen_;
+    std::set<uint64_t> returns_;
+};
+
+void watch_cpus_start(Inspection& look) { Start(look).watch(); }
 
 void storm_of_nmis(Inspection& look) {
     constexpr int kNmis = 300;
