@@ -105,6 +105,19 @@ $(KOBJ)/%.cc.o: %.cc $(KOBJ)/flags
 $(KOBJ)/%.S.o: %.S $(KOBJ)/flags
 	$(compile_s)
 
+# ---- System calls: the names of all that Linux has, for the log; a list of ours for people ----
+$(BUILD)/gen/linux_calls.def:
+	@mkdir -p $(@D)
+	$(Q)echo '#include <asm/unistd_64.h>' | $(CXX) -E -dM - | \
+	  sed -nE 's/^#define __NR_(\w+) ([0-9]+)$$/SYSCALL(\2, \1)/p' > $@
+$(KOBJ)/kernel/syscall/table.cc.o: $(BUILD)/gen/linux_calls.def
+
+$(BUILD)/syscalls.md: kernel/syscall/table.def
+	@mkdir -p $(@D)
+	$(Q)printf '# The system calls\n\n| number | name |\n|---|---|\n' > $@
+	$(Q)sed -nE 's/^SYSCALL\(([0-9]+), (\w+).*/| \1 | `\2` |/p' $< >> $@
+$(BUILD)/mello.elf: | $(BUILD)/syscalls.md
+
 # ---- Linking ----
 # ref, or the labs that differ: 3lab, 2lab-4d123456789
 comma :=

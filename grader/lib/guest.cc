@@ -98,16 +98,15 @@ std::string console_tail(const GuestResult& result) {
            printable(last_lines(result.console, kConsoleLines)) + "\n";
 }
 
-// Addresses in the kernel's own backtrace, with file and line from the debug information.
+// The lines "[<ffffffff80101234>] name+0x12" of the kernel's own backtrace, with file and
+// line from the debug information.
 std::string symbolized(const std::string& text, const Symbols& symbols) {
     std::string result;
     for (const std::string& line : split(text, '\n')) {
-        for (size_t at = line.find("ffffffff8"); at != line.npos;
-             at = line.find("ffffffff8", at + 16)) {
-            uint64_t address = strtoull(line.substr(at, 16).c_str(), nullptr, 16);
-            std::string where = symbols.describe(address);
-            if (where.find('(') != where.npos) result += "  " + where + "\n";
-        }
+        size_t at = line.find("[<");
+        if (at == line.npos) continue;
+        uint64_t address = strtoull(line.c_str() + at + 2, nullptr, 16);
+        result += "  " + symbols.describe(address - 1) + "\n";
     }
     return result.empty() ? result : "With file and line:\n" + result;
 }

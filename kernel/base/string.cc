@@ -99,7 +99,7 @@ extern "C" {
 }
 
 [[gnu::used]] void* memset(void* to, int byte, size_t size) {
-    uint64_t pattern = 0x0101010101010101 * static_cast<uint8_t>(byte);
+    uint64_t pattern = 0x0101010101010101u * static_cast<uint8_t>(byte);
     if (size >= 8) {
         void* out = to;
         size_t words = size / 8;

@@ -32,7 +32,10 @@ class TmpfsRegular final : public TmpfsInode, public PageSource {
 
     Result<Frame*> get_page(uint64_t index) override;
     bool is_resident(uint64_t index) override { return pages_.contains(index); }
-    void source_ref() override { ref(); }
+    void source_ref() override {
+        mapped_.store(true, std::memory_order_relaxed);
+        ref();
+    }
     void source_unref() override { unref(); }
     uint64_t source_inode() const override { return number; }
 
@@ -49,7 +52,10 @@ class TmpfsRegular final : public TmpfsInode, public PageSource {
     Result<size_t> write_page(IoBuffer& buffer, uint64_t offset, size_t size);
     Result<Frame*> add_page(uint64_t index, Frame* fresh);
 
+    void cut(uint64_t new_size);
+
     PageStore pages_;
+    std::atomic<bool> mapped_{false};  // ever: cutting must look for mappings
 };
 
 class TmpfsFile final : public File {
@@ -197,6 +203,12 @@ Result<size_t> TmpfsRegular::write(IoBuffer& buffer, uint64_t offset) {
 
 Result<void> TmpfsRegular::truncate(uint64_t new_size) {
     if (new_size > kMaxFileSize) return Error(EFBIG);
+    cut(new_size);
+    if (mapped_) AddressSpace::forget_pages(*this, pages_for(new_size));
+    return {};
+}
+
+void TmpfsRegular::cut(uint64_t new_size) {
     MutexGuard guard(mutex);
     uint64_t kept = std::min(new_size, attributes.size);
     // The tail of the last page kept: zeros, for when the file grows again.
@@ -208,7 +220,6 @@ Result<void> TmpfsRegular::truncate(uint64_t new_size) {
     set_size(new_size);
     fs_.discharge_pages(pages_.resize(pages_for(new_size)));
     attributes.modified = attributes.changed = vfs_now();
-    return {};
 }
 
 }  // namespace

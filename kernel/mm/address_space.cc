@@ -30,6 +30,16 @@ void free_region(Region* region) {
     destroy(region);
 }
 
+// All spaces, a clone behind its parent: it is put there before the parent's mutex is let go,
+// so a walk that takes each space's mutex misses no page.
+SpinLock all_lock{LockRank::SpaceList};
+List<AddressSpace, &AddressSpace::all_link> all_spaces;
+
+void enlist(AddressSpace* space) {
+    SpinGuard guard(all_lock);
+    all_spaces.push_back(space);
+}
+
 bool allows(const Region& region, Access access) {
     if (access == Access::Write) return (region.protection & kProtWrite) != 0;
     if (access == Access::Execute) return (region.protection & kProtExecute) != 0;
@@ -58,6 +68,12 @@ AddressSpace* current_space() { return static_cast<AddressSpace*>(current_thread
 // ---- Life ----
 
 Result<AddressSpace*> AddressSpace::create() {
+    AddressSpace* space = TRY(create_unlisted());
+    enlist(space);
+    return space;
+}
+
+Result<AddressSpace*> AddressSpace::create_unlisted() {
     AddressSpace* space = TRY(make<AddressSpace>());
     Result<void> made = page_map_create(space->page_map, &kernel_map());
     if (!made.ok()) {
@@ -69,12 +85,20 @@ Result<AddressSpace*> AddressSpace::create() {
 }
 
 AddressSpace::~AddressSpace() {
+    if (all_link.linked()) {
+        SpinGuard guard(all_lock);
+        all_spaces.remove(this);
+    }
     while (Region* region = regions.pop_front()) free_region(region);
     if (page_map.root != 0) page_map_destroy(page_map);
 }
 
 void AddressSpace::unref() {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    {
+        // The last one goes under the lock: forget_pages must not find it and revive it.
+        SpinGuard guard(all_lock);
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    }
     evict_space(*this);
     destroy(this);
 }
@@ -93,7 +117,7 @@ void AddressSpace::clear() {
 }
 
 Result<AddressSpace*> AddressSpace::clone() {
-    AddressSpace* child = TRY(create());
+    AddressSpace* child = TRY(create_unlisted());
     Result<void> result;
     {
         MutexGuard guard(mutex);
@@ -118,6 +142,7 @@ Result<AddressSpace*> AddressSpace::clone() {
         child->stack_start = stack_start;
         child->arg_start = arg_start, child->arg_end = arg_end;
         child->env_start = env_start, child->env_end = env_end;
+        enlist(child);
     }
     if (result.ok()) return child;
     child->unref();
@@ -191,6 +216,37 @@ Result<void> AddressSpace::map_stack(VirtAddr top, uint64_t size, uint64_t limit
 void AddressSpace::visit_regions(void (*visit)(void*, const Region&), void* context) {
     MutexGuard guard(mutex);
     for (Region& region : regions) visit(context, region);
+}
+
+void AddressSpace::unmap_source(const PageSource& source, uint64_t first) {
+    TlbBatch batch(this);
+    for (const Region& region : regions) {
+        uint64_t skipped = (first << kPageShift) - std::min(first << kPageShift, region.offset);
+        if (region.source != &source || skipped >= region.end - region.start) continue;
+        VirtAddr start = region.start + skipped;
+        // Pages of files are never large, so there is nothing to split and it cannot fail.
+        (void)page_map_unmap(page_map, start, region.end - start, batch);
+    }
+    tlb_shootdown(*this, batch);
+}
+
+void AddressSpace::forget_pages(const PageSource& source, uint64_t first) {
+    AddressSpace* space = nullptr;
+    for (;;) {
+        AddressSpace* last = space;  // our reference keeps its place in the list
+        {
+            SpinGuard guard(all_lock);
+            space = last == nullptr ? all_spaces.front() : all_spaces.next(last);
+            // One without references is on its way out.
+            while (space != nullptr && space->references_.load() == 0)
+                space = all_spaces.next(space);
+            if (space != nullptr) space->ref();
+        }
+        if (last != nullptr) last->unref();
+        if (space == nullptr) return;
+        MutexGuard guard(space->mutex);
+        space->unmap_source(source, first);
+    }
 }
 
 uint64_t AddressSpace::total_pages() {

@@ -102,6 +102,10 @@ class AddressSpace : public ActiveSpace {
     // to give, without faulting one by one (fault-around, MAP_POPULATE). Best effort.
     void populate(VirtAddr address, uint64_t size, Access access);
 
+    // A file became shorter: unmaps what any space has of `source` from page `first` on, so
+    // that the next access asks the source again (SIGBUS). No space's mutex is held.
+    static void forget_pages(const PageSource& source, uint64_t first);
+
     // /proc and accounting. `visit` is called under the lock for every region in order.
     void visit_regions(void (*visit)(void* context, const Region&), void* context);
     uint64_t total_pages();     // size of all regions
@@ -110,6 +114,7 @@ class AddressSpace : public ActiveSpace {
     // The region that contains `address`, or nullptr.
     Region* find_region(VirtAddr address) REQUIRES(mutex);
 
+    ListLink all_link;  // in the list of all spaces
     PageMap page_map;  // page_map.root == ActiveSpace::root
     Mutex mutex{LockRank::AddressSpace};
     List<Region, &Region::link> regions;  // sorted by address, disjoint
@@ -127,7 +132,10 @@ class AddressSpace : public ActiveSpace {
         List<Region, &Region::link> regions;
     };
 
+    static Result<AddressSpace*> create_unlisted();
+
     // All of these: lock held.
+    void unmap_source(const PageSource& source, uint64_t first);
     Region* first_region_ending_after(VirtAddr address) const;
     bool is_free(VirtAddr start, VirtAddr end) const;
     bool is_covered(VirtAddr start, VirtAddr end);

@@ -319,19 +319,6 @@ int32_t proc_next_process(int32_t pid) {
     return 0;
 }
 
-int proc_next_descriptor(FdTable& files, int fd) {
-    struct Search {
-        int from, found;
-    } search{fd, -1};
-    files.visit(
-        [](void* context, int fd, File&) {
-            auto& s = *static_cast<Search*>(context);
-            if (fd >= s.from && (s.found < 0 || fd < s.found)) s.found = fd;
-        },
-        &search);
-    return search.found;
-}
-
 size_t proc_directory_path(Inode& directory, char* out, size_t size) {
     auto length = vfs_path_of(vfs_root(), &directory, out, size);
     return length.ok() ? length.value() : put_link("(deleted)", out, size);

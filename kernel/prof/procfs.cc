@@ -297,7 +297,7 @@ class FdDirectory final : public ProcInode {
         WithoutMutex unlocked(mutex);
         ProcessView view = TRY(ProcessView::of(pid_));
         int wanted = static_cast<int>(*fd);
-        if (view.files == nullptr || proc_next_descriptor(*view.files, wanted) != wanted)
+        if (view.files == nullptr || view.files->next(wanted) != wanted)
             return Error(ENOENT);
         return TRY(make<FdLink>(view, wanted));
     }
@@ -309,7 +309,7 @@ class FdDirectory final : public ProcInode {
         ProcessView view = TRY(ProcessView::of(pid_));
         if (view.files == nullptr) return {};
         int fd = from > 2 ? static_cast<int>(from - 2) : 0;
-        while ((fd = proc_next_descriptor(*view.files, fd)) >= 0) {
+        while ((fd = view.files->next(fd)) >= 0) {
             char name[16];
             size_t length = format_to(name, sizeof name, "%d", fd);
             auto n = static_cast<uint64_t>(fd);

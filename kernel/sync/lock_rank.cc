@@ -29,6 +29,7 @@ const char* lock_rank_name(LockRank rank) {
         case LockRank::Signal: return "Signal";
         case LockRank::Mount: return "Mount";
         case LockRank::FileState: return "FileState";
+        case LockRank::SpaceList: return "SpaceList";
         case LockRank::WaitQueue: return "WaitQueue";
         case LockRank::Timer: return "Timer";
         case LockRank::RunQueue: return "RunQueue";

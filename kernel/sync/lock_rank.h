@@ -26,6 +26,7 @@ enum class LockRank : uint32_t {
     Signal,           // actions and pending signals
     Mount,            // the mount list
     FileState,        // an open file's flags, epoll-like lists
+    SpaceList,        // all address spaces
     WaitQueue,        // a wait queue's entries
     Timer,            // a CPU's timers
     RunQueue,         // a CPU's run queue; two only in CPU order

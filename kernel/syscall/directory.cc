@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "kernel/mm/user_access.h"
-#include "kernel/syscall/calls_fs.h"
+#include "kernel/syscall/calls.h"
 #include "kernel/syscall/path_argument.h"
 
 namespace {

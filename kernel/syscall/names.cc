@@ -1,7 +1,7 @@
 // System calls on names: open, make, remove, rename, link. The work is the VFS's
 // (kernel/fs); here paths come in from user memory and start where the process says.
 #include "kernel/mm/user_access.h"
-#include "kernel/syscall/calls_fs.h"
+#include "kernel/syscall/calls.h"
 #include "kernel/syscall/path_argument.h"
 
 // ---- open ----

@@ -4,7 +4,7 @@
 
 #include "kernel/arch/tsc.h"
 #include "kernel/mm/user_access.h"
-#include "kernel/syscall/calls_fs.h"
+#include "kernel/syscall/calls.h"
 #include "kernel/syscall/poll_set.h"
 #include "kernel/task/process.h"
 

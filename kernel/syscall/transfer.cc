@@ -8,7 +8,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/mm/slab.h"
 #include "kernel/mm/user_access.h"
-#include "kernel/syscall/calls_fs.h"
+#include "kernel/syscall/calls.h"
 #include "kernel/task/process.h"
 
 namespace {

@@ -72,15 +72,19 @@ Result<FdTable*> FdTable::clone() {
     }
 }
 
+// nullptr: not open.
+inline FdTable::Entry* FdTable::find(int fd) {
+    if (static_cast<uint32_t>(fd) >= static_cast<uint32_t>(capacity_)) return nullptr;
+    return entries_[fd].file != nullptr ? &entries_[fd] : nullptr;
+}
+
 Result<FileRef> FdTable::get(int fd) {
     SpinGuard guard(lock_);
-    if (static_cast<uint32_t>(fd) >= static_cast<uint32_t>(capacity_)) [[unlikely]]
+    Entry* entry = find(fd);
+    if (entry == nullptr) [[unlikely]]
         return Error(EBADF);
-    File* file = entries_[fd].file;
-    if (file == nullptr) [[unlikely]]
-        return Error(EBADF);
-    file->ref();
-    return FileRef(file);
+    entry->file->ref();
+    return FileRef(entry->file);
 }
 
 Result<int> FdTable::add(File* file, bool close_on_exec, int lowest) {
@@ -120,10 +124,9 @@ Result<void> FdTable::close(int fd) {
     File* file;
     {
         SpinGuard guard(lock_);
-        if (static_cast<uint32_t>(fd) >= static_cast<uint32_t>(capacity_)) return Error(EBADF);
-        file = entries_[fd].file;
-        if (file == nullptr) return Error(EBADF);
-        entries_[fd] = {};
+        Entry* entry = find(fd);
+        if (entry == nullptr) return Error(EBADF);
+        file = std::exchange(*entry, {}).file;
         if (fd < lowest_free_) lowest_free_ = fd;
     }
     drop(file);
@@ -132,30 +135,29 @@ Result<void> FdTable::close(int fd) {
 
 Result<bool> FdTable::close_on_exec(int fd) {
     SpinGuard guard(lock_);
-    if (static_cast<uint32_t>(fd) >= static_cast<uint32_t>(capacity_) ||
-        entries_[fd].file == nullptr)
-        return Error(EBADF);
-    return entries_[fd].close_on_exec;
+    Entry* entry = find(fd);
+    if (entry == nullptr) return Error(EBADF);
+    return entry->close_on_exec;
 }
 
 Result<void> FdTable::set_close_on_exec(int fd, bool on) {
     SpinGuard guard(lock_);
-    if (static_cast<uint32_t>(fd) >= static_cast<uint32_t>(capacity_) ||
-        entries_[fd].file == nullptr)
-        return Error(EBADF);
-    entries_[fd].close_on_exec = on;
+    Entry* entry = find(fd);
+    if (entry == nullptr) return Error(EBADF);
+    entry->close_on_exec = on;
     return {};
 }
 
 void FdTable::close_for_exec() {
-    for (int fd = 0; fd < capacity_; fd++) {
-        if (entries_[fd].file != nullptr && entries_[fd].close_on_exec) (void)close(fd);
+    for (int fd = 0; (fd = next(fd)) >= 0; fd++) {
+        if (entries_[fd].close_on_exec) (void)close(fd);
     }
 }
 
-void FdTable::visit(void (*visit)(void* context, int fd, File&), void* context) {
-    for (int fd = 0; fd < capacity_; fd++) {
-        Result<FileRef> file = get(fd);
-        if (file.ok()) visit(context, fd, *file.value());
+int FdTable::next(int fd) {
+    SpinGuard guard(lock_);
+    for (; fd < capacity_; fd++) {
+        if (entries_[fd].file != nullptr) return fd;
     }
+    return -1;
 }

@@ -51,8 +51,8 @@ class FdTable {
     Result<bool> close_on_exec(int fd);
     Result<void> set_close_on_exec(int fd, bool on);
     void close_for_exec();
-    // Calls visit for each open descriptor (/proc/<pid>/fd).
-    void visit(void (*visit)(void* context, int fd, File&), void* context);
+    // The first open descriptor from `fd` (>= 0) on; -1: none.
+    int next(int fd);
     int limit = kMaxDescriptors;  // RLIMIT_NOFILE, at most kMaxDescriptors
 
   private:
@@ -60,6 +60,7 @@ class FdTable {
         File* file = nullptr;
         bool close_on_exec = false;
     };
+    Entry* find(int fd);  // under the lock
     Result<void> reserve(int wanted);
     void drop(File* file);  // of a descriptor that was taken out
 

@@ -25,11 +25,9 @@ struct FutexKey {
     bool operator==(const FutexKey&) const = default;
 };
 
-struct FutexBucket;
 struct FutexWaiter {
     FutexKey key;
     uint32_t bits;
-    std::atomic<FutexBucket*> bucket{nullptr};  // changed under its lock (and the new one's)
     std::atomic<bool> woken{false};
     ListLink link;
     WaitQueue queue;
@@ -67,56 +65,6 @@ Result<FutexKey> key_of(VirtAddr address, bool is_private) {
     }
 }
 
-void wake_waiter(FutexBucket& bucket, FutexWaiter& waiter) REQUIRES(bucket.lock) {
-    bucket.waiters.remove(&waiter);
-    waiter.woken.store(true, std::memory_order_seq_cst);
-    wake_all(waiter.queue);
-}
-
-// After this nobody knows the waiter. A requeue may move it while we look for its bucket.
-void forget(FutexWaiter& waiter) {
-    for (;;) {
-        FutexBucket* bucket = waiter.bucket.load(std::memory_order_acquire);
-        SpinGuard guard(bucket->lock);
-        if (waiter.bucket.load(std::memory_order_relaxed) != bucket) continue;
-        if (waiter.link.linked()) bucket->waiters.remove(&waiter);
-        return;
-    }
-}
-
-uint32_t wake_matching(FutexBucket& bucket, const FutexKey& key, uint32_t count, uint32_t bits)
-    REQUIRES(bucket.lock) {
-    uint32_t woken = 0;
-    FutexWaiter* waiter = bucket.waiters.front();
-    while (waiter != nullptr && woken < count) {
-        FutexWaiter* next = bucket.waiters.next(waiter);
-        if (waiter->key == key && (waiter->bits & bits) != 0) {
-            wake_waiter(bucket, *waiter);
-            woken++;
-        }
-        waiter = next;
-    }
-    return woken;
-}
-
-// Two buckets' locks, in address order; they may be one and the same.
-class TwoBuckets {
-  public:
-    TwoBuckets(FutexBucket& a, FutexBucket& b) NO_THREAD_SAFETY_ANALYSIS
-        : first_(&a < &b ? a : b), second_(&a < &b ? b : a) {
-        first_.lock.lock();
-        if (&second_ != &first_) second_.lock.lock();
-    }
-    ~TwoBuckets() NO_THREAD_SAFETY_ANALYSIS {
-        if (&second_ != &first_) second_.lock.unlock();
-        first_.lock.unlock();
-    }
-
-  private:
-    InterruptsOff off_;
-    FutexBucket &first_, &second_;
-};
-
 }  // namespace
 
 Result<void> futex_wait(VirtAddr address, uint32_t expected, uint32_t bits,
@@ -126,7 +74,6 @@ Result<void> futex_wait(VirtAddr address, uint32_t expected, uint32_t bits,
     waiter.key = TRY(key_of(address, is_private));
     waiter.bits = bits;
     FutexBucket& bucket = bucket_of(waiter.key);
-    waiter.bucket.store(&bucket, std::memory_order_relaxed);
     {
         SpinGuard guard(bucket.lock);
         bucket.waiters.push_back(&waiter);
@@ -142,45 +89,32 @@ Result<void> futex_wait(VirtAddr address, uint32_t expected, uint32_t bits,
             waiter.queue, [&] { return waiter.woken.load(std::memory_order_acquire); },
             WaitMode::Interruptible, deadline_ns);
     }
-    forget(waiter);
+    SpinGuard guard(bucket.lock);
+    if (waiter.link.linked()) bucket.waiters.remove(&waiter);
     // A wake-up that was spent on us counts, whatever else happened.
     if (waiter.woken.load(std::memory_order_relaxed)) return {};
     return result;
 }
 
-Result<uint32_t> futex_wake(VirtAddr address, uint32_t count, uint32_t bits,
+Result<uint32_t> futex_wake(VirtAddr address, uint64_t count, uint32_t bits,
                             bool is_private) {
     if (bits == 0) return Error(EINVAL);
     FutexKey key = TRY(key_of(address, is_private));
     FutexBucket& bucket = bucket_of(key);
     SpinGuard guard(bucket.lock);
-    return wake_matching(bucket, key, count, bits);
-}
-
-Result<uint32_t> futex_requeue(VirtAddr from, VirtAddr to, uint32_t wake, uint32_t move,
-                               bool compare, uint32_t expected, bool is_private) {
-    FutexKey from_key = TRY(key_of(from, is_private));
-    FutexKey to_key = TRY(key_of(to, is_private));
-    // Not atomic with what follows, as user memory is not read under the locks: the caller
-    // (pthread_cond_broadcast of older C libraries) holds the mutex that guards the word.
-    if (compare && TRY(read_word(from)) != expected) return Error(EAGAIN);
-    FutexBucket &source = bucket_of(from_key), &target = bucket_of(to_key);
-    TwoBuckets guard(source, target);
-    uint32_t done = wake_matching(source, from_key, wake, kFutexAnyBits);
-    uint32_t moved = 0;
-    FutexWaiter* waiter = source.waiters.front();
-    while (waiter != nullptr && moved < move) {
-        FutexWaiter* next = source.waiters.next(waiter);
-        if (waiter->key == from_key && from_key != to_key) {
-            source.waiters.remove(waiter);
-            waiter->key = to_key;
-            waiter->bucket.store(&target, std::memory_order_release);
-            target.waiters.push_back(waiter);
-            moved++;
+    uint32_t woken = 0;
+    FutexWaiter* waiter = bucket.waiters.front();
+    while (waiter != nullptr && woken < count) {
+        FutexWaiter* next = bucket.waiters.next(waiter);
+        if (waiter->key == key && (waiter->bits & bits) != 0) {
+            bucket.waiters.remove(waiter);
+            waiter->woken.store(true, std::memory_order_seq_cst);
+            wake_all(waiter->queue);
+            woken++;
         }
         waiter = next;
     }
-    return done + moved;
+    return woken;
 }
 
 // ---- Robust lists (Documentation/robust-futex-ABI of Linux) ----

@@ -17,37 +17,23 @@ bool blocks_or_ignores(Process& process, int signal) {
     return process.signals.actions->get(signal).handler == abi::kSigIgnore;
 }
 
-// What the walks over all processes look for.
-struct GroupQuery {
-    int32_t group, session;
-    bool found;
-};
-
 // An orphaned group has no member whose parent is of the same session but another group
 // (POSIX XBD 3.264): nobody would ever continue it, so it must not be stopped.
 bool group_is_orphaned(int32_t group, int32_t session) {
-    GroupQuery query{group, session, false};
     MutexGuard tree(process_tree);
-    visit_processes(
-        [](void* context, Process& process) {
-            auto& q = *static_cast<GroupQuery*>(context);
-            const Process* parent = process.parent;
-            if (process.group != q.group || parent == nullptr) return;
-            if (parent->session == q.session && parent->group != q.group) q.found = true;
-        },
-        &query);
-    return !query.found;
+    for (Process& process : all_processes) {
+        const Process* parent = process.parent;
+        if (process.group != group || parent == nullptr) continue;
+        if (parent->session == session && parent->group != group) return false;
+    }
+    return true;
 }
 
 bool group_exists(int32_t group, int32_t session) REQUIRES(process_tree) {
-    GroupQuery query{group, session, false};
-    visit_processes(
-        [](void* context, Process& process) {
-            auto& q = *static_cast<GroupQuery*>(context);
-            if (process.group == q.group && process.session == q.session) q.found = true;
-        },
-        &query);
-    return query.found;
+    for (Process& process : all_processes) {
+        if (process.group == group && process.session == session) return true;
+    }
+    return false;
 }
 
 }  // namespace
@@ -104,11 +90,9 @@ Result<void> Terminal::become_controlling(bool steal) {
 void Terminal::detach_session() {
     session_ = 0;
     foreground_ = 0;
-    visit_processes(
-        [](void* context, Process& process) {
-            if (process.terminal == context) process.terminal = nullptr;
-        },
-        this);
+    for (Process& process : all_processes) {
+        if (process.terminal == this) process.terminal = nullptr;
+    }
 }
 
 Result<void> Terminal::give_up_controlling() {
