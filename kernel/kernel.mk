@@ -115,7 +115,7 @@ $(KOBJ)/kernel/syscall/table.cc.o: $(BUILD)/gen/linux_calls.def
 $(BUILD)/syscalls.md: kernel/syscall/table.def
 	@mkdir -p $(@D)
 	$(Q)printf '# The system calls\n\n| number | name |\n|---|---|\n' > $@
-	$(Q)sed -nE 's/^SYSCALL\(([0-9]+), (\w+).*/| \1 | `\2` |/p' $< >> $@
+	$(Q)sed -nE 's/^(OLD_)?SYSCALL\(([0-9]+), (\w+).*/| \2 | `\3` |/p' $< >> $@
 $(BUILD)/mello.elf: | $(BUILD)/syscalls.md
 
 # ---- Linking ----

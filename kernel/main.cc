@@ -111,7 +111,7 @@ void mount(std::string_view path, FileSystem& file_system) {
 }
 
 void root_init() {
-    FileSystem& root = tmpfs_create();
+    FileSystem& root = tmpfs_create("tmpfs");
     vfs_set_root(root);
     if (boot_info.initramfs_start == boot_info.initramfs_end) {
         log_error("no initramfs: the loader gave no module (QEMU: -initrd, GRUB: module2)");

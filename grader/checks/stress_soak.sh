@@ -10,14 +10,16 @@ seconds=${1:-600}
 shift || true
 slack_kib=256
 
+status=0
 output=$(build/bin/mello run --smp 4 --mem 512 --timeout $((seconds * 2 + 120)) "$@" -- "
 /tests/stress 10 > /dev/null || exit 1
 sleep 1
 grep MemFree /proc/meminfo
 /tests/stress $seconds || exit 1
 sleep 1
-grep MemFree /proc/meminfo")
+grep MemFree /proc/meminfo") || status=$?
 echo "$output"
+[ $status -eq 0 ] || { echo "FAIL: the stress ended with $status"; exit 1; }
 echo "$output" | awk -v slack=$slack_kib '
     /MemFree/ { free[n++] = $2 }
     END {

@@ -217,17 +217,27 @@ class Boot {
             if (!inspector->read_space(cpu.cr3, flag, &value, 8) || value != kWaiting) continue;
             Inspection inspection{*inspector, cpu, flag, symbols_, guest.seen_numbers,
                                   guest.seen_texts};
-            try {
+            attempt(guest, [&] {
                 const auto& look = batch_[current_]->program.inspect;
                 if (look) look(inspection);
-            } catch (const InfraError& error) {
-                guest.seen_texts["error"] = error.what();
-            }
-            uint64_t go = 1;
-            inspector->write_space(cpu.cr3, flag, &go, 8);
+            });
+            attempt(guest, [&] {
+                uint64_t go = 1;
+                inspector->write_space(cpu.cr3, flag, &go, 8);
+            });
             break;
         }
-        inspector->resume();
+        attempt(guest, [&] { inspector->resume(); });
+    }
+
+    // The kernel may bring the machine down while we look; its end is then the verdict.
+    template <typename Step>
+    static void attempt(Guest& guest, const Step& step) {
+        try {
+            step();
+        } catch (const InfraError& error) {
+            guest.seen_texts.try_emplace("error", error.what());
+        }
     }
 
     std::string overdue(double progress) {

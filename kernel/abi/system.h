@@ -34,6 +34,5 @@ static_assert(sizeof(SystemInfo) == 112);
 inline constexpr uint32_t kRebootMagic1 = 0xfee1dead;
 inline constexpr uint32_t kRebootMagic2[] = {0x28121969, 0x05121996, 0x16041998, 0x20112000};
 inline constexpr uint32_t kRebootRestart = 0x01234567, kRebootHalt = 0xcdef0123,
-                          kRebootPowerOff = 0x4321fedc, kRebootCadOn = 0x89abcdef,
-                          kRebootCadOff = 0;
+                          kRebootPowerOff = 0x4321fedc;
 }  // namespace abi

@@ -2,6 +2,7 @@
 // before it is added to anything, so no sum can wrap.
 #include "kernel/fs/cpio.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace {
@@ -11,22 +12,6 @@ constexpr size_t kFieldSize = 8;
 constexpr size_t kFieldCount = 13;
 constexpr size_t kHeaderSize = kMagicSize + kFieldCount * kFieldSize;
 constexpr std::string_view kTrailer = "TRAILER!!!";
-enum Field {
-    Inode,
-    Mode,
-    Uid,
-    Gid,
-    Links,
-    Modified,
-    FileSize,
-    DeviceMajor,
-    DeviceMinor,
-    NodeMajor,
-    NodeMinor,
-    NameSize,
-    Checksum
-};
-
 // Eight hexadecimal digits of either case.
 bool parse_hex(const uint8_t* text, uint32_t& out) {
     out = 0;
@@ -66,12 +51,16 @@ Result<CpioStep> CpioReader::next(CpioEntry& entry) {
     // 070702 has the same layout, with a checksum that only some writers fill.
     if (memcmp(header, "07070", 5) != 0 || (header[5] != '1' && header[5] != '2'))
         return fail("this is no newc header");
-    uint32_t fields[kFieldCount];
+    uint32_t data_size, name_size, checksum;
+    uint32_t* const fields[kFieldCount] = {
+        &entry.inode,        &entry.mode,         &entry.uid,        &entry.gid,
+        &entry.links,        &entry.modified,     &data_size,        &entry.device_major,
+        &entry.device_minor, &entry.node_major,   &entry.node_minor, &name_size,
+        &checksum};
     for (size_t i = 0; i < kFieldCount; i++)
-        if (!parse_hex(header + kMagicSize + i * kFieldSize, fields[i]))
+        if (!parse_hex(header + kMagicSize + i * kFieldSize, *fields[i]))
             return fail("a header field is no hexadecimal number");
     left -= kHeaderSize;
-    size_t name_size = fields[NameSize], data_size = fields[FileSize];
     if (name_size == 0 || name_size > left) return fail("the name is cut off");
     const char* name = reinterpret_cast<const char*>(header + kHeaderSize);
     if (memchr(name, 0, name_size) != name + name_size - 1)
@@ -92,19 +81,7 @@ Result<CpioStep> CpioReader::next(CpioEntry& entry) {
     position_ += data_size;
     in_archive_ = true;
     // Padding may be missing behind the last byte of the input.
-    size_t data_padding = padding(data_size);
-    position_ += data_padding < input_.size() - position_ ? data_padding
-                                                          : input_.size() - position_;
-    entry.inode = fields[Inode];
-    entry.mode = fields[Mode];
-    entry.uid = fields[Uid];
-    entry.gid = fields[Gid];
-    entry.links = fields[Links];
-    entry.modified = fields[Modified];
-    entry.device_major = fields[DeviceMajor];
-    entry.device_minor = fields[DeviceMinor];
-    entry.node_major = fields[NodeMajor];
-    entry.node_minor = fields[NodeMinor];
+    position_ += std::min(padding(data_size), input_.size() - position_);
     entry.offset = offset_;
     return CpioStep::Entry;
 }

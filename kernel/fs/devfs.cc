@@ -18,6 +18,7 @@ struct Driver {
     uint32_t type;  // S_IFCHR or S_IFBLK
     uint64_t device;
     DeviceOpen open;
+    const char* name;
 };
 Driver drivers[kMaxDrivers];
 uint32_t driver_count = 0;  // grows at boot only
@@ -118,15 +119,25 @@ FileSystem& devfs_create() {
     return *devfs;
 }
 
-void devfs_add(std::string_view name, uint32_t mode, uint64_t device, DeviceOpen open) {
+void devfs_add(const char* name, uint32_t mode, uint64_t device, DeviceOpen open) {
     if (driver_count == kMaxDrivers) panic("too many device drivers");
-    drivers[driver_count++] = {mode & S_IFMT, device, open};
+    drivers[driver_count++] = {mode & S_IFMT, device, open, name};
     expect(vfs_make_node(in_devfs(), name, mode, device), name);
 }
 
-Result<File*> device_open(Inode& node, uint32_t flags) {
+static const Driver* find_driver(const Inode& node) {
     for (uint32_t i = 0; i < driver_count; i++)
         if (drivers[i].type == node.type() && drivers[i].device == node.attributes.device)
-            return drivers[i].open(node, flags);
-    return Error(ENXIO);
+            return &drivers[i];
+    return nullptr;
+}
+
+Result<File*> device_open(Inode& node, uint32_t flags) {
+    const Driver* driver = find_driver(node);
+    return driver != nullptr ? driver->open(node, flags) : Error(ENXIO);
+}
+
+const char* device_name(const Inode& node) {
+    const Driver* driver = find_driver(node);
+    return driver != nullptr ? driver->name : nullptr;
 }

@@ -1,12 +1,12 @@
-// What all open files share: references, the offset of read(2), write(2) and lseek(2);
-// and the two kinds of file that have an inode and no data.
+// What all inodes and all open files share: references, the offset of read(2), write(2) and
+// lseek(2); and open directories.
 //
 // The offset's Mutex is held over a whole transfer of a seekable file (POSIX XSH 2.9.7:
 // reads and writes of one description do not interleave). Streams do not take it.
 #include "kernel/fs/file.h"
 
-#include "kernel/fs/directory_file.h"
 #include "kernel/fs/file_lock.h"
+#include "kernel/fs/vfs.h"
 #include "kernel/mm/slab.h"
 
 void File::unref() {
@@ -14,7 +14,6 @@ void File::unref() {
 }
 
 File::~File() {
-    if (inode == nullptr) return;
     if (flocked) file_locks_release(*inode, this);
     inode->unref();
 }
@@ -59,17 +58,9 @@ Result<uint64_t> File::seek(int64_t distance, int whence) {
     return offset;
 }
 
-Result<size_t> File::read_kernel(void* to, size_t size, uint64_t offset) {
-    IoBuffer buffer = IoBuffer::kernel(to, size);
-    while (buffer.remaining() > 0) {
-        size_t moved = TRY(read_at(buffer, offset + buffer.done()));
-        if (moved == 0) break;
-    }
-    return buffer.done();
-}
-
 namespace {
 
+// An open directory: read by getdents64(2) through Inode::list; the offset is its position.
 class DirectoryFile final : public File {
   public:
     DirectoryFile(Inode* inode, uint32_t flags) : File(inode, flags) {}
@@ -81,35 +72,19 @@ class DirectoryFile final : public File {
     void destroy_self() override { destroy(this); }
 };
 
-class PathFile final : public File {
-  public:
-    PathFile(Inode* inode, uint32_t flags) : File(inode, flags) {}
-    Result<size_t> read_at(IoBuffer&, uint64_t) override { return Error(EBADF); }
-    Result<size_t> write_at(IoBuffer&, uint64_t) override { return Error(EBADF); }
-    Result<uint64_t> ioctl(uint32_t, VirtAddr) override { return Error(EBADF); }
-    PageSource* page_source() override { return nullptr; }
-
-  private:
-    void destroy_self() override { destroy(this); }
-};
-
-template <typename T>
-Result<File*> open_as(Inode& inode, uint32_t flags) {
-    inode.ref();
-    auto file = make<T>(&inode, flags);
-    if (!file.ok()) {
-        inode.unref();
-        return file.error();
-    }
-    return file.value();
-}
-
 }  // namespace
 
-Result<File*> directory_open(Inode& directory, uint32_t flags) {
-    return open_as<DirectoryFile>(directory, flags);
+// ---- Inodes ----
+
+Inode::~Inode() { file_locks_destroy(*this); }
+
+void Inode::unref() {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_self();
 }
 
-Result<File*> path_file_open(Inode& inode, uint32_t flags) {
-    return open_as<PathFile>(inode, flags);
+Result<File*> Inode::open(uint32_t flags) {
+    if (!is_directory()) return device_open(*this, flags);
+    File* file = TRY(make<DirectoryFile>(this, flags));
+    ref();
+    return file;
 }

@@ -25,8 +25,6 @@ class PollTable {
 // the end, found under the file's own lock.
 inline constexpr uint64_t kAppendOffset = ~0ull;
 
-class Pipe;
-
 class File {
   public:
     void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
@@ -50,18 +48,14 @@ class File {
     }
     virtual Result<uint64_t> ioctl(uint32_t, VirtAddr) { return Error(ENOTTY); }
     virtual Result<void> truncate(uint64_t) { return Error(EINVAL); }
-    virtual PageSource* page_source() { return inode ? inode->page_source() : nullptr; }
-    virtual Pipe* pipe() { return nullptr; }  // the pipe that this is an end of
+    virtual PageSource* page_source() { return inode->page_source(); }
 
     // read(2) and write(2): O_APPEND, the offset and its lock, on top of the *_at calls.
     Result<size_t> read(IoBuffer& buffer);
     Result<size_t> write(IoBuffer& buffer);
     Result<uint64_t> seek(int64_t offset, int whence);
-    // read_at into kernel memory, until `size` bytes or the end.
-    Result<size_t> read_kernel(void* to, size_t size, uint64_t offset);
-
     uint32_t flags;           // O_* as given to open, changed by F_SETFL
-    Inode* inode;             // one reference, or nullptr (pipes of pipe(2) have one too)
+    Inode* inode;             // one reference; pipes of pipe(2) have one too
     bool flocked = false;     // flock(2) was used: destruction releases it
     uint64_t offset = 0;      // guarded by offset_mutex
     Mutex offset_mutex{LockRank::FileOffset};  // over a transfer of a seekable file

@@ -46,29 +46,28 @@ FileLock* find_conflict(Inode& inode, LockKind kind, const void* owner, LockType
 
 // Takes [range] out of the owner's locks, cutting those that reach beyond it. `spare`
 // serves for the one that may fall in two; returns it, or nullptr when used.
-FileLock* cut(Inode& inode, LockKind kind, const void* owner, const LockRange& range,
-              FileLock* spare) REQUIRES(lock_table) {
+FileLock* cut(Inode& inode, const void* owner, const LockRange& range, FileLock* spare)
+    REQUIRES(lock_table) {
     auto& list = inode.locks->list;
-    for (FileLock* lock = list.front(); lock != nullptr;) {
-        FileLock* next = list.next(lock);
-        if (lock->kind == kind && lock->owner == owner && overlaps(lock->range, range)) {
-            bool head = lock->range.start<range.start, tail = lock->range.end> range.end;
-            if (head && tail) {
-                *spare = {
-                    owner, lock->pid, kind, lock->type, {range.end, lock->range.end}, {}};
-                list.push_back(spare);
-                spare = nullptr;
-            }
-            if (head) {
-                lock->range.end = range.start;
-            } else if (tail) {
-                lock->range.start = range.end;
-            } else {
-                list.remove(lock);
-                destroy(lock);
-            }
+    for (FileLock *lock = list.front(), *next; lock != nullptr; lock = next) {
+        next = list.next(lock);
+        if (lock->owner != owner || !overlaps(lock->range, range)) continue;
+        bool head = lock->range.start < range.start;
+        bool tail = lock->range.end > range.end;
+        if (head && tail) {
+            *spare = {owner,      lock->pid, lock->kind,
+                      lock->type, {range.end, lock->range.end}, {}};
+            list.push_back(spare);
+            spare = nullptr;
         }
-        lock = next;
+        if (head) {
+            lock->range.end = range.start;
+        } else if (tail) {
+            lock->range.start = range.end;
+        } else {
+            list.remove(lock);
+            destroy(lock);
+        }
     }
     return spare;
 }
@@ -92,7 +91,7 @@ Result<void> file_lock(Inode& inode, LockKind kind, const void* owner, int32_t p
                 inode.locks = locks.value();
             }
             if (find_conflict(inode, kind, owner, type, range) == nullptr) {
-                destroy(cut(inode, kind, owner, range, spare.value()));
+                destroy(cut(inode, owner, range, spare.value()));
                 inode.locks->list.push_back(lock);
                 wake_all(lock_released);  // a downgrade may let readers in
                 return {};
@@ -112,12 +111,11 @@ Result<void> file_lock(Inode& inode, LockKind kind, const void* owner, int32_t p
     return result;
 }
 
-Result<void> file_unlock(Inode& inode, LockKind kind, const void* owner,
-                         LockRange range) {
+Result<void> file_unlock(Inode& inode, const void* owner, LockRange range) {
     FileLock* spare = TRY(make<FileLock>());
     {
         MutexGuard guard(lock_table);
-        if (inode.locks != nullptr) spare = cut(inode, kind, owner, range, spare);
+        if (inode.locks != nullptr) spare = cut(inode, owner, range, spare);
     }
     destroy(spare);
     wake_all(lock_released);
@@ -137,15 +135,7 @@ void file_locks_release(Inode& inode, const void* owner) {
     {
         MutexGuard guard(lock_table);
         if (inode.locks == nullptr) return;
-        auto& list = inode.locks->list;
-        for (FileLock* lock = list.front(); lock != nullptr;) {
-            FileLock* next = list.next(lock);
-            if (lock->owner == owner) {
-                list.remove(lock);
-                destroy(lock);
-            }
-            lock = next;
-        }
+        cut(inode, owner, {}, nullptr);  // everything: no lock falls in two
     }
     wake_all(lock_released);
 }

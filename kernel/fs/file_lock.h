@@ -26,7 +26,7 @@ struct LockInfo {  // a conflicting lock, for F_GETLK
 // interrupted. ENOMEM. `pid` is for F_GETLK only.
 Result<void> file_lock(Inode& inode, LockKind kind, const void* owner, int32_t pid,
                        LockType type, LockRange range, bool wait);
-Result<void> file_unlock(Inode& inode, LockKind kind, const void* owner, LockRange range);
+Result<void> file_unlock(Inode& inode, const void* owner, LockRange range);
 // The first lock of somebody else that would stand in the way. False: none.
 bool file_lock_conflict(Inode& inode, const void* owner, LockType type, LockRange range,
                         LockInfo& out);

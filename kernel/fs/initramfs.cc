@@ -16,7 +16,7 @@ namespace {
 // inode numbers, and the data with the last (or the first) only.
 struct HardLink {
     uint32_t inode, device_major, device_minor;
-    Inode* made;  // one reference
+    std::string_view name;  // in the archive
     ListLink link;
 };
 
@@ -25,41 +25,19 @@ class Unpacker {
     explicit Unpacker(Inode* root) : context_{root, root, 0, 0, 0} {}
     ~Unpacker() { forget_links(); }
     Result<void> unpack(const CpioEntry& entry);
-    void forget_links();
+    void forget_links() {
+        while (HardLink* link = links_.pop_front()) destroy(link);
+    }
 
   private:
-    Result<void> make_directory(const CpioEntry& entry);
-    Result<InodeRef> make_file(const CpioEntry& entry);
+    Result<void> make_node(const CpioEntry& entry);
+    Result<void> make_link(const CpioEntry& entry);
     Result<void> fill(Inode& file, std::span<const uint8_t> data);
     Result<void> remove_old(std::string_view name);
-    HardLink* find_link(const CpioEntry& entry);
-    Result<void> remember(const CpioEntry& entry, Inode& made);
 
     WalkContext context_;
     List<HardLink, &HardLink::link> links_;
 };
-
-HardLink* Unpacker::find_link(const CpioEntry& entry) {
-    for (HardLink& link : links_)
-        if (link.inode == entry.inode && link.device_major == entry.device_major &&
-            link.device_minor == entry.device_minor)
-            return &link;
-    return nullptr;
-}
-
-void Unpacker::forget_links() {
-    while (HardLink* link = links_.pop_front()) {
-        link->made->unref();
-        destroy(link);
-    }
-}
-
-Result<void> Unpacker::remember(const CpioEntry& entry, Inode& made) {
-    links_.push_back(TRY(make<HardLink>(entry.inode, entry.device_major,
-                                        entry.device_minor, &made, ListLink{})));
-    made.ref();
-    return {};
-}
 
 Result<void> Unpacker::remove_old(std::string_view name) {
     auto removed = vfs_unlink(context_, name, false);
@@ -69,15 +47,6 @@ Result<void> Unpacker::remove_old(std::string_view name) {
     return {};
 }
 
-Result<void> Unpacker::make_directory(const CpioEntry& entry) {
-    auto made = vfs_make_directory(context_, entry.name, entry.mode);
-    if (made.ok() || made.error().number() != EEXIST) return made;
-    InodeRef old(TRY(vfs_walk(context_, entry.name, kFollow)));
-    if (old->is_directory()) return {};
-    TRY(remove_old(entry.name));
-    return vfs_make_directory(context_, entry.name, entry.mode);
-}
-
 Result<void> Unpacker::fill(Inode& file, std::span<const uint8_t> data) {
     if (data.empty()) return {};
     File* opened = TRY(file.open(O_WRONLY));
@@ -85,46 +54,52 @@ Result<void> Unpacker::fill(Inode& file, std::span<const uint8_t> data) {
     auto written = opened->write_at(buffer, 0);
     opened->unref();
     if (!written.ok()) return written.error();
-    if (written.value() < data.size()) return Error(ENOSPC);
-    return {};
+    return written.value() == data.size() ? Result<void>() : Error(ENOSPC);
 }
 
-// Everything but directories.
-Result<InodeRef> Unpacker::make_file(const CpioEntry& entry) {
-    uint32_t type = entry.mode & S_IFMT;
-    TRY(remove_old(entry.name));
-    if (type == S_IFLNK) {
-        std::string_view target(reinterpret_cast<const char*>(entry.data.data()),
-                                entry.data.size());
-        TRY(vfs_symlink(context_, target, entry.name));
-    } else {
-        TRY(vfs_make_node(context_, entry.name, entry.mode,
-                          uint64_t{entry.node_major} << 8 | entry.node_minor));
+Result<void> Unpacker::make_node(const CpioEntry& entry) {
+    switch (entry.mode & S_IFMT) {
+        case S_IFDIR: {
+            auto old = vfs_walk(context_, entry.name, kFollow | kWantDirectory);
+            if (old.ok()) {
+                old.value()->unref();
+                return {};
+            }
+            TRY(remove_old(entry.name));
+            return vfs_make_directory(context_, entry.name, entry.mode);
+        }
+        case S_IFLNK:
+            TRY(remove_old(entry.name));
+            return vfs_symlink(context_,
+                               {reinterpret_cast<const char*>(entry.data.data()),
+                                entry.data.size()},
+                               entry.name);
+        default:
+            TRY(remove_old(entry.name));
+            return vfs_make_node(context_, entry.name, entry.mode,
+                                 uint64_t{entry.node_major} << 8 | entry.node_minor);
     }
-    return InodeRef(TRY(vfs_walk(context_, entry.name, kNoFollow)));
+}
+
+// A name of a file that may have others: a link to the first of them, or the first.
+Result<void> Unpacker::make_link(const CpioEntry& entry) {
+    for (HardLink& first : links_) {
+        if (first.inode != entry.inode || first.device_major != entry.device_major ||
+            first.device_minor != entry.device_minor)
+            continue;
+        TRY(remove_old(entry.name));
+        return vfs_link(context_, first.name, context_, entry.name, false);
+    }
+    links_.push_back(TRY(make<HardLink>(entry.inode, entry.device_major,
+                                        entry.device_minor, entry.name, ListLink{})));
+    return make_node(entry);
 }
 
 Result<void> Unpacker::unpack(const CpioEntry& entry) {
     bool directory = (entry.mode & S_IFMT) == S_IFDIR;
-    bool linked = !directory && entry.links > 1;
-    InodeRef inode;
-    if (HardLink* earlier = linked ? find_link(entry) : nullptr) {
-        TRY(remove_old(entry.name));
-        std::string_view name;
-        bool trailing_slash;
-        InodeRef parent(TRY(vfs_walk_parent(context_, entry.name, name, trailing_slash)));
-        MutexGuard guard(parent->mutex);
-        TRY(parent->link(name, *earlier->made));
-        earlier->made->ref();
-        inode.reset(earlier->made);
-    } else if (directory) {
-        TRY(make_directory(entry));
-        inode.reset(TRY(vfs_walk(context_, entry.name, kFollow)));
-    } else {
-        inode = TRY(make_file(entry));
-        if (linked) TRY(remember(entry, *inode));
-    }
-    if ((entry.mode & S_IFMT) == S_IFREG) TRY(fill(*inode, entry.data));
+    TRY(!directory && entry.links > 1 ? make_link(entry) : make_node(entry));
+    InodeRef inode(TRY(vfs_walk(context_, entry.name, directory ? kFollow : kNoFollow)));
+    if (inode->type() == S_IFREG) TRY(fill(*inode, entry.data));
     Attributes& attributes = inode->attributes;
     if (inode->type() != S_IFLNK) attributes.mode = inode->type() | (entry.mode & 07777);
     attributes.uid = entry.uid;

@@ -73,13 +73,14 @@ class Inode {
     // ---- all ----
     // Opens it: a new File with one reference; flags are O_*. The permission is checked.
     virtual Result<File*> open(uint32_t flags);
+    // The length of the text, of which up to `size` bytes are written.
     virtual Result<size_t> read_link(char*, size_t) { return Error(EINVAL); }
     // A symlink that leads straight to an inode (/proc/<pid>/fd): a reference, or nullptr when
     // the text of read_link is to be followed.
     virtual Result<Inode*> link_target() { return nullptr; }
     virtual Result<void> truncate(uint64_t) { return Error(EINVAL); }
     // Fills a fresh copy of the metadata (procfs computes it, tmpfs copies).
-    virtual Attributes stat();
+    virtual Attributes stat() { return attributes; }
     // For mmap(2) and exec; nullptr: cannot be mapped.
     virtual PageSource* page_source() { return nullptr; }
 

@@ -1,5 +1,5 @@
-// IoBuffer: where a read goes and a write comes from. One contiguous piece, the common
-// case, is one copy; vectors are a loop over pieces.
+// IoBuffer: where a read goes and a write comes from. All three kinds are a row of pieces;
+// the kernel's and a plain user range are a row of one, kept in the buffer itself.
 #include "kernel/fs/io_buffer.h"
 
 #include <algorithm>
@@ -9,121 +9,83 @@
 #include "kernel/mm/user_access.h"
 
 IoBuffer IoBuffer::kernel(void* memory, size_t size) {
-    IoBuffer buffer;
-    buffer.kind_ = Kind::Kernel;
-    buffer.address_ = reinterpret_cast<VirtAddr>(memory);
-    buffer.remaining_ = buffer.total_ = size;
+    IoBuffer buffer = user(reinterpret_cast<VirtAddr>(memory), size);
+    buffer.kernel_ = true;
     return buffer;
 }
 
 IoBuffer IoBuffer::user(VirtAddr address, size_t size) {
     IoBuffer buffer;
-    buffer.kind_ = Kind::User;
-    buffer.address_ = address;
+    buffer.single_ = {address, size};
     buffer.remaining_ = buffer.total_ = size;
     return buffer;
 }
 
 IoBuffer IoBuffer::user_vectors(std::span<const UserIovec> vectors, size_t total) {
     IoBuffer buffer;
-    buffer.kind_ = Kind::Vectors;
     buffer.vectors_ = vectors;
     buffer.remaining_ = buffer.total_ = total;
     return buffer;
 }
 
-// Account for `moved` of `wanted` contiguous bytes.
-inline size_t IoBuffer::advance(size_t wanted, size_t moved) {
-    address_ += moved;
-    remaining_ -= moved;
-    faulted_ |= moved < wanted;
-    return moved;
-}
-
-// Cuts `size` bytes (at most remaining_) at the ends of the vectors and calls
-// move(address, bytes done, part), which returns how much it moved.
+// Cuts `size` bytes (at most remaining_) at the ends of the pieces and calls
+// move(address, bytes done, part) for each part, which returns how much it moved.
 template <typename Move>
-inline size_t IoBuffer::transfer_vectors(size_t size, Move move) {
+inline size_t IoBuffer::transfer(size_t size, Move move) {
+    size = std::min(size, remaining_);
     size_t done = 0;
     while (done < size) {
-        const UserIovec& vector = vectors_[vector_];
-        size_t part = std::min(size - done, vector.length - vector_offset_);
-        size_t moved = move(vector.base + vector_offset_, done, part);
+        const UserIovec& piece = this->piece();
+        size_t part = std::min(size - done, piece.length - offset_);
+        size_t moved = move(piece.base + offset_, done, part);
         done += moved;
-        vector_offset_ += moved;
-        remaining_ -= moved;
+        offset_ += moved;
         if (moved < part) {
             faulted_ = true;
             break;
         }
-        if (vector_offset_ == vector.length) {
-            vector_++;
-            vector_offset_ = 0;
+        if (offset_ == piece.length && !vectors_.empty()) {
+            index_++;
+            offset_ = 0;
         }
     }
+    remaining_ -= done;
     return done;
 }
 
 size_t IoBuffer::put(const void* from, size_t size) {
-    size = std::min(size, remaining_);
-    switch (kind_) {
-        case Kind::User:
-            return advance(size, copy_to_user_partial(address_, from, size));
-        case Kind::Kernel:
-            memcpy(reinterpret_cast<void*>(address_), from, size);
-            break;
-        case Kind::Vectors:
-            return transfer_vectors(size, [from](VirtAddr to, size_t done, size_t part) {
-                return copy_to_user_partial(to, static_cast<const char*>(from) + done,
-                                            part);
-            });
-    }
-    return advance(size, size);
+    return transfer(size, [=, this](VirtAddr to, size_t done, size_t part) {
+        const char* source = static_cast<const char*>(from) + done;
+        if (!kernel_) return copy_to_user_partial(to, source, part);
+        memcpy(reinterpret_cast<void*>(to), source, part);
+        return part;
+    });
 }
 
 size_t IoBuffer::take(void* to, size_t size) {
-    size = std::min(size, remaining_);
-    switch (kind_) {
-        case Kind::User:
-            return advance(size, copy_from_user_partial(to, address_, size));
-        case Kind::Kernel:
-            memcpy(to, reinterpret_cast<const void*>(address_), size);
-            break;
-        case Kind::Vectors:
-            return transfer_vectors(size, [to](VirtAddr from, size_t done, size_t part) {
-                return copy_from_user_partial(static_cast<char*>(to) + done, from, part);
-            });
-    }
-    return advance(size, size);
+    return transfer(size, [=, this](VirtAddr from, size_t done, size_t part) {
+        char* target = static_cast<char*>(to) + done;
+        if (!kernel_) return copy_from_user_partial(target, from, part);
+        memcpy(target, reinterpret_cast<const void*>(from), part);
+        return part;
+    });
 }
 
 size_t IoBuffer::put_zeros(size_t size) {
-    size = std::min(size, remaining_);
-    switch (kind_) {
-        case Kind::User:
-            return advance(size, size - user_copy_zero(address_, size));
-        case Kind::Kernel:
-            memset(reinterpret_cast<void*>(address_), 0, size);
-            break;
-        case Kind::Vectors:
-            return transfer_vectors(size, [](VirtAddr to, size_t, size_t part) {
-                return part - user_copy_zero(to, part);
-            });
-    }
-    return advance(size, size);
+    return transfer(size, [this](VirtAddr to, size_t, size_t part) {
+        if (!kernel_) return part - user_copy_zero(to, part);
+        memset(reinterpret_cast<void*>(to), 0, part);
+        return part;
+    });
 }
 
 void IoBuffer::rewind(size_t size) {
     ASSERT(size <= done());
     remaining_ += size;
-    if (kind_ != Kind::Vectors) {
-        address_ -= size;
-        return;
+    while (size > offset_) {
+        size -= offset_;
+        index_--;
+        offset_ = vectors_[index_].length;
     }
-    while (size > vector_offset_) {
-        size -= vector_offset_;
-        vector_--;
-        vector_offset_ = vectors_[vector_].length;
-    }
-    vector_offset_ -= size;
+    offset_ -= size;
 }

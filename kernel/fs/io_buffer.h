@@ -33,15 +33,13 @@ class IoBuffer {
     void rewind(size_t size);
 
   private:
-    enum class Kind : uint8_t { Kernel, User, Vectors };
-    size_t advance(size_t wanted, size_t moved);
     template <typename Move>
-    size_t transfer_vectors(size_t size, Move move);
+    size_t transfer(size_t size, Move move);
+    const UserIovec& piece() const { return vectors_.empty() ? single_ : vectors_[index_]; }
 
-    Kind kind_ = Kind::Kernel;
-    bool faulted_ = false;
+    bool kernel_ = false, faulted_ = false;
     size_t remaining_ = 0, total_ = 0;
-    VirtAddr address_ = 0;                // of the next byte (Kernel, User)
-    std::span<const UserIovec> vectors_;  // Vectors
-    size_t vector_ = 0, vector_offset_ = 0;
+    UserIovec single_ = {};               // the only piece, unless there are vectors
+    std::span<const UserIovec> vectors_;
+    size_t index_ = 0, offset_ = 0;       // the next byte: which piece, where in it
 };

@@ -6,32 +6,20 @@
 // wake a writer for each of them; every waiting writer can then go on.
 #include "kernel/fs/pipe.h"
 
-#include <algorithm>
-#include <bit>
-
+#include "kernel/abi/termios.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/mm/slab.h"
 #include "kernel/mm/user_access.h"
 
 namespace {
 
-constexpr uint32_t kFionread = 0x541b;  // asm-generic/ioctls.h
-
-// A free ring of the default size for each CPU: what a shell makes for one pipeline
+// A free ring for each CPU: what a shell makes for one pipeline
 // serves the next, without mapping 16 pages anew.
 std::atomic<unsigned char*> spare_rings[kMaxCpus];
 
-unsigned char* allocate_ring(uint32_t capacity) {
-    if (capacity == Pipe::kDefaultCapacity) {
-        if (auto* spare = spare_rings[this_cpu().id].exchange(nullptr)) return spare;
-    }
-    return static_cast<unsigned char*>(kmalloc(capacity));
-}
-
-void release_ring(unsigned char* memory, uint32_t capacity) {
-    if (capacity == Pipe::kDefaultCapacity)
-        memory = spare_rings[this_cpu().id].exchange(memory);
-    kfree(memory, capacity);
+unsigned char* allocate_ring() {
+    if (auto* spare = spare_rings[this_cpu().id].exchange(nullptr)) return spare;
+    return static_cast<unsigned char*>(kmalloc(Pipe::kCapacity));
 }
 
 class PipeFile final : public File {
@@ -53,11 +41,10 @@ class PipeFile final : public File {
         return pipe_.poll(reads_, writes_, table) & (events | POLLERR | POLLHUP);
     }
     Result<uint64_t> ioctl(uint32_t request, VirtAddr argument) override {
-        if (request != kFionread) return Error(ENOTTY);
+        if (request != FIONREAD) return Error(ENOTTY);
         TRY(UserOut<int32_t>(argument).write(static_cast<int32_t>(pipe_.used())));
         return uint64_t{0};
     }
-    Pipe* pipe() override { return &pipe_; }
 
   private:
     void destroy_self() override { destroy(this); }
@@ -83,15 +70,16 @@ Result<Pipe*> Pipe::create() {
 void Pipe::destroy_self() { destroy(this); }
 
 void Pipe::free_ring() {
-    if (ring_.data != nullptr) release_ring(ring_.data, ring_.capacity);
+    if (ring_.data == nullptr) return;
+    kfree(spare_rings[this_cpu().id].exchange(ring_.data), kCapacity);
     ring_init(ring_, nullptr, 0);
 }
 
 Result<void> Pipe::ensure_ring() {
     if (ring_.data != nullptr) return {};
-    unsigned char* memory = allocate_ring(capacity_);
+    unsigned char* memory = allocate_ring();
     if (memory == nullptr) return Error(ENOMEM);
-    ring_init(ring_, memory, capacity_);
+    ring_init(ring_, memory, kCapacity);
     return {};
 }
 
@@ -199,23 +187,6 @@ uint32_t Pipe::poll(bool reads, bool writes, PollTable* table) {
         if (readers_.load() == 0) ready |= POLLERR;
     }
     return ready;
-}
-
-Result<uint32_t> Pipe::set_capacity(uint64_t size) {
-    if (size > kMaxCapacity) return Error(EPERM);
-    auto wanted =
-        static_cast<uint32_t>(std::bit_ceil(std::max<uint64_t>(size, kAtomicWrite)));
-    MutexGuard guard(read_mutex_);
-    if (!write_mutex_.try_lock()) return Error(EBUSY);  // a writer is copying right now
-    // Data stays where it is: only an empty pipe changes its size.
-    bool possible = wanted == capacity_ || used() == 0;
-    if (possible && wanted != capacity_) {
-        free_ring();
-        capacity_ = wanted;
-    }
-    write_mutex_.unlock();
-    if (!possible) return Error(EBUSY);
-    return wanted;
 }
 
 // ---- Ends ----

@@ -2,6 +2,7 @@
 // symlinks, device nodes, FIFOs, sockets' names.
 #include "kernel/fs/tmpfs.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernel/fs/pipe.h"
@@ -12,16 +13,15 @@ namespace {
 
 class TmpfsSymlink final : public TmpfsInode {
   public:
-    // `text` comes from kmalloc(size + 1).
+    // `text` comes from kmalloc(size).
     TmpfsSymlink(Tmpfs& fs, uint32_t mode, char* text, size_t size)
         : TmpfsInode(fs, mode), text_(text) {
         attributes.size = size;
     }
-    ~TmpfsSymlink() override { kfree(text_, attributes.size + 1); }
+    ~TmpfsSymlink() override { kfree(text_, attributes.size); }
     Result<size_t> read_link(char* out, size_t size) override {
-        size_t length = attributes.size < size ? attributes.size : size;
-        memcpy(out, text_, length);
-        return length;
+        memcpy(out, text_, std::min(attributes.size, size));
+        return attributes.size;
     }
 
   private:
@@ -54,27 +54,22 @@ class TmpfsNode final : public TmpfsInode {
 
 Result<Inode*> make_symlink(Tmpfs& fs, uint32_t mode, std::string_view target) {
     if (target.size() >= kMaxPath) return Error(ENAMETOOLONG);
-    char* text = static_cast<char*>(kmalloc(target.size() + 1));
+    char* text = static_cast<char*>(kmalloc(target.size()));
     if (text == nullptr) return Error(ENOMEM);
     memcpy(text, target.data(), target.size());
-    text[target.size()] = '\0';
     auto link = make<TmpfsSymlink>(fs, mode, text, target.size());
-    if (!link.ok()) {
-        kfree(text, target.size() + 1);
-        return link.error();
-    }
-    return link.value();
+    if (link.ok()) return link.value();
+    kfree(text, target.size());
+    return link.error();
 }
 
 }  // namespace
 
 TmpfsInode::TmpfsInode(Tmpfs& fs, uint32_t mode) : Inode(mode), fs_(fs) {
     file_system = &fs;
-    number = fs.add_inode();
+    number = fs.next_number();
     attributes.accessed = attributes.modified = attributes.changed = vfs_now();
 }
-
-Inode* Tmpfs::root() { return root_; }
 
 Result<Inode*> Tmpfs::make_inode(uint32_t mode, uint64_t device,
                                  std::string_view target) {
@@ -90,11 +85,6 @@ Result<Inode*> Tmpfs::make_inode(uint32_t mode, uint64_t device,
     }
 }
 
-uint64_t Tmpfs::add_inode() {
-    inode_count_.fetch_add(1, std::memory_order_relaxed);
-    return next_number_.fetch_add(1, std::memory_order_relaxed);
-}
-
 bool Tmpfs::charge_page() {
     if (used_pages_.fetch_add(1, std::memory_order_relaxed) < frames_total() / 2)
         return true;
@@ -103,12 +93,8 @@ bool Tmpfs::charge_page() {
 }
 
 SpaceUse Tmpfs::space() {
-    uint64_t limit = frames_total() / 2,
-             used = used_pages_.load(std::memory_order_relaxed);
-    uint64_t inodes = inode_count_.load(std::memory_order_relaxed);
-    // There is no limit of inodes but memory: about four fit a page.
-    return {limit, limit - (used < limit ? used : limit), limit * 4,
-            limit * 4 - (inodes < limit * 4 ? inodes : limit * 4)};
+    uint64_t limit = frames_total() / 2;
+    return {limit, limit - std::min(limit, used_pages_.load(std::memory_order_relaxed))};
 }
 
 FileSystem& tmpfs_create(const char* type_name) {

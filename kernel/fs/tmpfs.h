@@ -12,15 +12,12 @@ class TmpfsDirectory;
 
 class Tmpfs final : public FileSystem {
   public:
-    explicit Tmpfs(const char* type_name) : type_name_(type_name) {}
-    Inode* root() override;
-    const char* type_name() const override { return type_name_; }
-    uint64_t magic() const override { return 0x01021994; }  // statfs(2): TMPFS_MAGIC
+    static constexpr uint64_t kMagic = 0x01021994;  // statfs(2): TMPFS_MAGIC
+    explicit Tmpfs(const char* type_name) : FileSystem(type_name, kMagic) {}
     SpaceUse space() override;
 
     // Makes an inode of any type with one reference, in no directory yet. ENOMEM, ENOSPC.
     Result<Inode*> make_inode(uint32_t mode, uint64_t device, std::string_view target);
-    void set_root(TmpfsDirectory* root) { root_ = root; }
 
     // Files may take half of the machine's memory, so that a runaway write is ENOSPC and
     // not the end of everything. False: no more.
@@ -28,15 +25,10 @@ class Tmpfs final : public FileSystem {
     void discharge_pages(uint64_t count) {
         used_pages_.fetch_sub(count, std::memory_order_relaxed);
     }
-    // Called by each inode as it is made (returns its number) and freed.
-    uint64_t add_inode();
-    void remove_inode() { inode_count_.fetch_sub(1, std::memory_order_relaxed); }
+    uint64_t next_number() { return next_number_.fetch_add(1, std::memory_order_relaxed); }
 
   private:
-    const char* type_name_;
-    TmpfsDirectory* root_ = nullptr;
     std::atomic<uint64_t> next_number_{1};
-    std::atomic<uint64_t> inode_count_{0};
     std::atomic<uint64_t> used_pages_{0};
 };
 
@@ -45,7 +37,6 @@ class TmpfsInode : public Inode {
     TmpfsInode(Tmpfs& fs, uint32_t mode);
 
   protected:
-    ~TmpfsInode() override { fs_.remove_inode(); }
     Tmpfs& fs_;
 };
 

@@ -25,10 +25,16 @@ enum WalkFlags : uint32_t {
 
 // Returns a reference. ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EACCES.
 Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint32_t flags);
-// Resolves all but the last component. Returns a reference to the directory; `name` is the
-// last component within `path`, without trailing slashes.
-Result<Inode*> vfs_walk_parent(const WalkContext& context, std::string_view path,
-                               std::string_view& name, bool& trailing_slash);
+// All but the last component resolved: the directory, and that component within the path,
+// without trailing slashes.
+struct WalkParent {
+    InodeRef parent;
+    std::string_view name;
+    bool trailing_slash;
+    // "/", "." or "..": a directory that has its name elsewhere.
+    bool is_special() const { return name.empty() || name == "." || name == ".."; }
+};
+Result<WalkParent> vfs_walk_parent(const WalkContext& context, std::string_view path);
 
 Result<File*> vfs_open(const WalkContext& context, std::string_view path, uint32_t flags,
                        uint32_t mode);
@@ -49,6 +55,10 @@ Result<void> vfs_rename(const WalkContext& from_context, std::string_view from,
 Result<size_t> vfs_path_of(Inode* root, Inode* directory, char* out, size_t size);
 // May this user do what R_OK|W_OK|X_OK says?
 Result<void> vfs_check_access(Inode& inode, uint32_t uid, uint32_t gid, uint32_t wanted);
+// May this user take `inode` out of `parent`? Write and search rights, and the sticky bit.
+Result<void> vfs_may_remove(const WalkContext& context, Inode& parent, Inode& inode);
+// The owner of a new inode: who made it, and in a set-group-ID directory its group.
+void vfs_set_owner(const WalkContext& context, const Inode& parent, Inode& made);
 
 // Guards which directory is whose parent, and under which name (rank Mount).
 extern SpinLock vfs_tree_lock;
@@ -57,43 +67,49 @@ extern SpinLock vfs_tree_lock;
 TimeSpec vfs_now();
 void vfs_set_clock(TimeSpec (*now)());
 
-// For statfs(2), in pages and inodes.
+// For statfs(2), in pages.
 struct SpaceUse {
     uint64_t pages = 0, free_pages = 0;
-    uint64_t inodes = 0, free_inodes = 0;
 };
 
 class FileSystem {
   public:
-    virtual Inode* root() = 0;  // borrowed
-    virtual const char* type_name() const = 0;
-    virtual uint64_t magic() const { return 0; }  // f_type of statfs(2)
+    FileSystem(const char* type_name, uint64_t magic) : type_name(type_name), magic(magic) {}
     virtual SpaceUse space() { return {}; }
+    Inode* root() const { return root_; }  // borrowed
+    void set_root(Inode* root);            // boot, once
+    const char* const type_name;
+    const uint64_t magic;      // f_type of statfs(2)
     uint64_t device = 0;       // st_dev, given by vfs_mount
     Inode* covered = nullptr;  // the directory it is mounted on; nullptr: the root
 
-  protected:
-    ~FileSystem() = default;
+  private:
+    Inode* root_ = nullptr;
 };
 // Mounts `file_system` on the directory at `path`; mounts are for good.
 Result<void> vfs_mount(std::string_view path, FileSystem& file_system);
-void vfs_set_root(FileSystem& file_system);
+void vfs_set_root(FileSystem& file_system);  // the first mount
 Inode* vfs_root();  // borrowed
-// Calls visit for each mount, root first: /proc/mounts.
-void vfs_visit_mounts(void (*visit)(void* context, FileSystem&, std::string_view path),
-                      void* context);
+// Root first: /proc/mounts. Paths are those given to vfs_mount, which keeps them.
+struct Mount {
+    FileSystem* file_system;
+    std::string_view path;
+};
+std::span<const Mount> vfs_mounts();
 
 // ---- file systems ----
-FileSystem& tmpfs_create(const char* type_name = "tmpfs");  // empty; boot: may panic
+FileSystem& tmpfs_create(const char* type_name);  // empty; boot: may panic
 // Unpacks newc cpio archives (several may follow each other, zero-padded) into `root`.
 // EINVAL with a log line that says what and where, keeping what came before.
 Result<void> initramfs_unpack(std::span<const uint8_t> archive, Inode* root);
 FileSystem& devfs_create();
 // Adds a node to devfs: `open` makes its File. Boot time.
 using DeviceOpen = Result<File*> (*)(Inode& node, uint32_t flags);
-void devfs_add(std::string_view name, uint32_t mode, uint64_t device, DeviceOpen open);
+void devfs_add(const char* name, uint32_t mode, uint64_t device, DeviceOpen open);
 // Opens a device node of any file system by its number. ENXIO: no driver.
 Result<File*> device_open(Inode& node, uint32_t flags);
+// Its name in /dev; nullptr: no driver.
+const char* device_name(const Inode& node);
 
 // pipe(2): two Files with one reference each.
 struct PipeEnds {

@@ -4,8 +4,8 @@
 // A mount is for good. It shows in two pointers, so that the path walk needs no lookup:
 // Inode::mounted leads down from the covered directory, FileSystem::covered leads back
 // up. Both are written once, at boot, before user programs run.
-#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "kernel/arch/tsc.h"
 #include "kernel/fs/vfs.h"
@@ -14,25 +14,15 @@ SpinLock vfs_tree_lock{LockRank::Mount};
 
 namespace {
 
-constexpr uint32_t kMaxMounts = 16;
-struct Mount {
-    FileSystem* file_system;
-    char path[64];
-};
-Mount mounts[kMaxMounts];
-std::atomic<uint32_t> mount_count{0};  // entries below it are complete and final
+Mount mounts[16];
+uint32_t mount_count = 0;  // grows at boot only
 Inode* root_inode = nullptr;
 
-Result<void> add_mount(FileSystem& file_system, std::string_view path) {
-    uint32_t index = mount_count.load(std::memory_order_relaxed);
-    if (index == kMaxMounts) return Error(ENOSPC);
-    Mount& mount = mounts[index];
-    if (path.size() >= sizeof mount.path) return Error(ENAMETOOLONG);
-    mount.file_system = &file_system;
-    memcpy(mount.path, path.data(), path.size());
-    file_system.device = index + 1;
-    mount_count.store(index + 1, std::memory_order_release);
-    return {};
+void add_mount(FileSystem& file_system, std::string_view path) {
+    if (mount_count == std::size(mounts)) panic("too many mounts");
+    mounts[mount_count++] = {&file_system, path};
+    file_system.device = mount_count;
+    file_system.root()->ref();
 }
 
 TimeSpec time_since_boot() {
@@ -44,10 +34,14 @@ TimeSpec (*clock_source)() = time_since_boot;
 
 }  // namespace
 
+void FileSystem::set_root(Inode* root) {
+    root_ = root;
+    root->file_system = this;
+}
+
 void vfs_set_root(FileSystem& file_system) {
+    add_mount(file_system, "/");
     root_inode = file_system.root();
-    root_inode->ref();
-    if (!add_mount(file_system, "/").ok()) panic("vfs_set_root must be the first mount");
 }
 
 Inode* vfs_root() { return root_inode; }
@@ -55,19 +49,13 @@ Inode* vfs_root() { return root_inode; }
 Result<void> vfs_mount(std::string_view path, FileSystem& file_system) {
     WalkContext context{root_inode, root_inode};
     InodeRef directory(TRY(vfs_walk(context, path, kWantDirectory)));
-    TRY(add_mount(file_system, path));
-    file_system.root()->ref();
+    add_mount(file_system, path);
     file_system.covered = directory.get();
     directory.release()->mounted = file_system.root();  // the mount keeps the reference
     return {};
 }
 
-void vfs_visit_mounts(void (*visit)(void*, FileSystem&, std::string_view),
-                      void* context) {
-    uint32_t count = mount_count.load(std::memory_order_acquire);
-    for (uint32_t i = 0; i < count; i++)
-        visit(context, *mounts[i].file_system, mounts[i].path);
-}
+std::span<const Mount> vfs_mounts() { return {mounts, mount_count}; }
 
 Result<size_t> vfs_path_of(Inode* root, Inode* directory, char* out, size_t size) {
     // From the leaf up, so the text grows from the end of the buffer to its start.

@@ -1,9 +1,7 @@
 // Making and removing names: mknod, mkdir, symlink, link, unlink, rmdir.
-#include "kernel/fs/vfs_private.h"
+#include "kernel/fs/vfs.h"
 
 namespace {
-
-bool is_dots(std::string_view name) { return name == "." || name == ".."; }
 
 Result<void> may_change(const WalkContext& context, Inode& directory) {
     return vfs_check_access(directory, context.uid, context.gid, W_OK | X_OK);
@@ -22,17 +20,15 @@ Result<void> expect_absent(Inode& parent, std::string_view name) {
 // Creates `path`, of any type. `mode` has the type; umask is applied.
 Result<void> make_entry(const WalkContext& context, std::string_view path, uint32_t mode,
                         uint64_t device, std::string_view target) {
-    std::string_view name;
-    bool trailing_slash;
-    InodeRef parent(TRY(vfs_walk_parent(context, path, name, trailing_slash)));
-    if (name.empty() || is_dots(name)) return Error(EEXIST);
-    MutexGuard guard(parent->mutex);
-    TRY(expect_absent(*parent, name));
-    if (trailing_slash && (mode & S_IFMT) != S_IFDIR) return Error(ENOENT);
-    TRY(may_change(context, *parent));
+    WalkParent at = TRY(vfs_walk_parent(context, path));
+    if (at.is_special()) return Error(EEXIST);
+    MutexGuard guard(at.parent->mutex);
+    TRY(expect_absent(*at.parent, at.name));
+    if (at.trailing_slash && (mode & S_IFMT) != S_IFDIR) return Error(ENOENT);
+    TRY(may_change(context, *at.parent));
     if ((mode & S_IFMT) != S_IFLNK) mode &= ~context.umask;
-    InodeRef made(TRY(parent->create(name, mode, device, target)));
-    vfs_set_owner(context, *parent, *made);
+    InodeRef made(TRY(at.parent->create(at.name, mode, device, target)));
+    vfs_set_owner(context, *at.parent, *made);
     return {};
 }
 
@@ -82,17 +78,15 @@ Result<void> vfs_symlink(const WalkContext& context, std::string_view target,
 Result<void> vfs_link(const WalkContext& from_context, std::string_view from,
                       const WalkContext& to_context, std::string_view to, bool follow) {
     InodeRef inode(TRY(vfs_walk(from_context, from, follow ? kFollow : kNoFollow)));
-    std::string_view name;
-    bool trailing_slash;
-    InodeRef parent(TRY(vfs_walk_parent(to_context, to, name, trailing_slash)));
-    if (name.empty() || is_dots(name)) return Error(EEXIST);
+    WalkParent at = TRY(vfs_walk_parent(to_context, to));
+    if (at.is_special()) return Error(EEXIST);
     if (inode->is_directory()) return Error(EPERM);
-    if (inode->file_system != parent->file_system) return Error(EXDEV);
-    MutexGuard guard(parent->mutex);
-    TRY(expect_absent(*parent, name));
-    if (trailing_slash) return Error(ENOENT);
-    TRY(may_change(to_context, *parent));
-    return parent->link(name, *inode);
+    if (inode->file_system != at.parent->file_system) return Error(EXDEV);
+    MutexGuard guard(at.parent->mutex);
+    TRY(expect_absent(*at.parent, at.name));
+    if (at.trailing_slash) return Error(ENOENT);
+    TRY(may_change(to_context, *at.parent));
+    return at.parent->link(at.name, *inode);
 }
 
 Result<void> vfs_may_remove(const WalkContext& context, Inode& parent, Inode& inode) {
@@ -106,21 +100,17 @@ Result<void> vfs_may_remove(const WalkContext& context, Inode& parent, Inode& in
 
 Result<void> vfs_unlink(const WalkContext& context, std::string_view path,
                         bool directory) {
-    std::string_view name;
-    bool trailing_slash;
-    InodeRef parent(TRY(vfs_walk_parent(context, path, name, trailing_slash)));
-    if (name.empty()) return Error(directory ? EBUSY : EISDIR);
-    if (is_dots(name)) {
-        if (!directory) return Error(EISDIR);
-        return Error(name == "." ? EINVAL : ENOTEMPTY);
-    }
+    WalkParent at = TRY(vfs_walk_parent(context, path));
+    if (at.name == "." && directory) return Error(EINVAL);
+    if (at.name == ".." && directory) return Error(ENOTEMPTY);
+    if (at.is_special()) return Error(directory ? EBUSY : EISDIR);
     InodeRef inode;  // dropped after the Mutex: the last reference frees a file's pages
-    MutexGuard guard(parent->mutex);
-    inode.reset(TRY(parent->lookup(name)));
-    if (trailing_slash && !inode->is_directory()) return Error(ENOTDIR);
-    TRY(vfs_may_remove(context, *parent, *inode));
+    MutexGuard guard(at.parent->mutex);
+    inode.reset(TRY(at.parent->lookup(at.name)));
+    if (at.trailing_slash && !inode->is_directory()) return Error(ENOTDIR);
+    TRY(vfs_may_remove(context, *at.parent, *inode));
     if (directory && !inode->is_directory()) return Error(ENOTDIR);
     if (!directory && inode->is_directory()) return Error(EISDIR);
     if (inode->mounted != nullptr) return Error(EBUSY);
-    return parent->unlink(name, *inode);
+    return at.parent->unlink(at.name, *inode);
 }

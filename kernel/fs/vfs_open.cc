@@ -1,7 +1,6 @@
 // open(2): find or create, check the permission, make a File.
-#include "kernel/fs/directory_file.h"
 #include "kernel/fs/scratch_page.h"
-#include "kernel/fs/vfs_private.h"
+#include "kernel/fs/vfs.h"
 
 namespace {
 
@@ -18,7 +17,6 @@ uint32_t wanted_access(uint32_t flags) {
 Result<File*> open_inode(const WalkContext& context, Inode& inode, uint32_t flags,
                          bool created) {
     if ((flags & O_DIRECTORY) && !inode.is_directory()) return Error(ENOTDIR);
-    if ((flags & O_PATH) == O_PATH) return path_file_open(inode, flags & ~kOpenOnly);
     if (inode.type() == S_IFLNK) return Error(ELOOP);
     if (inode.type() == S_IFSOCK) return Error(ENXIO);
     uint32_t wanted = wanted_access(flags);
@@ -57,38 +55,25 @@ Result<Inode*> find_or_create(const WalkContext& context, Inode& parent,
     return inode;
 }
 
-// The text of a symlink as last component of an O_CREAT open; the walk goes on from it.
-class LinkText {
-  public:
-    Result<std::string_view> read(Inode& link) {
-        char* text = TRY(page_.get());
-        return std::string_view(text, TRY(link.read_link(text, kMaxPath)));
-    }
-
-  private:
-    ScratchPage page_;
-};
-
 Result<File*> open_creating(WalkContext context, std::string_view path, uint32_t flags,
                             uint32_t mode) {
-    LinkText link_text;
-    InodeRef start;  // keeps context.directory
+    ScratchPage page;  // the text of a symlink as last component; the walk goes on from it
+    InodeRef start;    // keeps context.directory
     for (int links = 0; links <= kMaxSymlinks; links++) {
-        std::string_view name;
-        bool trailing_slash;
-        InodeRef parent(TRY(vfs_walk_parent(context, path, name, trailing_slash)));
-        if (trailing_slash || name.empty() || name == "." || name == "..")
-            return Error(EISDIR);
+        WalkParent at = TRY(vfs_walk_parent(context, path));
+        if (at.trailing_slash || at.is_special()) return Error(EISDIR);
         bool created = false;
-        InodeRef inode(TRY(find_or_create(context, *parent, name, flags, mode, created)));
+        InodeRef inode(
+            TRY(find_or_create(context, *at.parent, at.name, flags, mode, created)));
         if (inode->type() != S_IFLNK || (flags & O_NOFOLLOW))
             return open_inode(context, *inode, flags, created);
         if (Inode* target = TRY(inode->link_target())) {
             InodeRef direct(target);
             return open_inode(context, *direct, flags, false);
         }
-        path = TRY(link_text.read(*inode));
-        start = std::move(parent);
+        char* text = TRY(page.get());
+        path = {text, TRY(inode->read_link(text, kMaxPath))};
+        start = std::move(at.parent);
         context.directory = start.get();
     }
     return Error(ELOOP);
@@ -100,7 +85,7 @@ Result<File*> vfs_open(const WalkContext& context, std::string_view path, uint32
                        uint32_t mode) {
     if ((flags & O_ACCMODE) == O_ACCMODE) return Error(EINVAL);
     if ((flags & O_TMPFILE) == O_TMPFILE) return Error(EOPNOTSUPP);
-    if ((flags & O_CREAT) && !(flags & O_PATH)) {
+    if (flags & O_CREAT) {
         if (flags & O_DIRECTORY) return Error(EINVAL);
         return open_creating(context, path, flags, mode);
     }

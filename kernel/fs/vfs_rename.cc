@@ -5,7 +5,9 @@
 // still and "into its own subtree" can be decided; then both directories' Mutexes.
 // Everyone else holds one directory at a time, and the pair is taken by trying and
 // backing off, so no order between directories is needed.
-#include "kernel/fs/vfs_private.h"
+#include <optional>
+
+#include "kernel/fs/vfs.h"
 
 namespace {
 
@@ -34,22 +36,6 @@ class DirectoryPair {
     Inode &a_, &b_;
 };
 
-// rename_mutex is held while the directories differ.
-class RenameGuard {
-  public:
-    explicit RenameGuard(bool needed) NO_THREAD_SAFETY_ANALYSIS : held_(needed) {
-        if (held_) rename_mutex.lock();
-    }
-    ~RenameGuard() NO_THREAD_SAFETY_ANALYSIS {
-        if (held_) rename_mutex.unlock();
-    }
-    RenameGuard(const RenameGuard&) = delete;
-    RenameGuard& operator=(const RenameGuard&) = delete;
-
-  private:
-    bool held_;
-};
-
 // Is `directory` the same as `below` or above it?
 bool is_ancestor(Inode* directory, Inode* below) {
     SpinGuard guard(vfs_tree_lock);
@@ -60,11 +46,8 @@ bool is_ancestor(Inode* directory, Inode* below) {
     return false;
 }
 
-struct Place {
+struct Place : WalkParent {
     const WalkContext& context;
-    InodeRef parent;
-    std::string_view name;
-    bool trailing_slash;
 };
 
 Result<void> check_replaced(const Place& from, const Place& to, Inode& moved,
@@ -104,11 +87,9 @@ Result<void> rename_locked(const Place& from, const Place& to, bool no_replace,
 }
 
 Result<Place> find_place(const WalkContext& context, std::string_view path) {
-    std::string_view name;
-    bool trailing_slash;
-    InodeRef parent(TRY(vfs_walk_parent(context, path, name, trailing_slash)));
-    if (name.empty() || name == "." || name == "..") return Error(EBUSY);
-    return Place{context, std::move(parent), name, trailing_slash};
+    WalkParent at = TRY(vfs_walk_parent(context, path));
+    if (at.is_special()) return Error(EBUSY);
+    return Place{std::move(at), context};
 }
 
 }  // namespace
@@ -120,7 +101,8 @@ Result<void> vfs_rename(const WalkContext& from_context, std::string_view from_p
     Place to = TRY(find_place(to_context, to_path));
     if (from.parent->file_system != to.parent->file_system) return Error(EXDEV);
     InodeRef replaced;
-    RenameGuard rename(from.parent.get() != to.parent.get());
+    std::optional<MutexGuard> rename;
+    if (from.parent.get() != to.parent.get()) rename.emplace(rename_mutex);
     DirectoryPair pair(*from.parent, *to.parent);
     return rename_locked(from, to, no_replace, replaced);
 }

@@ -8,6 +8,7 @@
 // (PathExpansion, in a page taken at the first link), and the walk goes on with that
 // text.
 #include <optional>
+#include <utility>
 
 #include "kernel/fs/scratch_page.h"
 #include "kernel/fs/vfs.h"
@@ -23,7 +24,7 @@ class Expansion {
         if (!expansion_) expansion_.emplace(std::span(page, kMaxPath));
         std::span<char> room = TRY(expansion_->room(rest));
         size_t length = TRY(link.read_link(room.data(), room.size()));
-        if (length == room.size()) return Error(ENAMETOOLONG);  // perhaps cut short
+        if (length >= room.size()) return Error(ENAMETOOLONG);  // perhaps cut short
         if (length == 0) return Error(ENOENT);
         return expansion_->commit(length);
     }
@@ -56,11 +57,8 @@ Result<Inode*> step_down(Inode& directory, std::string_view name) {
         MutexGuard guard(directory.mutex);
         child = TRY(directory.lookup(name));
     }
-    while (child->mounted != nullptr) [[unlikely]] {
-            Inode* covered = child;
-            child = new_ref(covered->mounted);
-            covered->unref();
-        }
+    while (child->mounted != nullptr) [[unlikely]]
+        std::exchange(child, new_ref(child->mounted))->unref();
     return child;
 }
 
@@ -108,16 +106,13 @@ Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path,
     return at.release();
 }
 
-Result<Inode*> vfs_walk_parent(const WalkContext& context, std::string_view path,
-                               std::string_view& name, bool& trailing_slash) {
+Result<WalkParent> vfs_walk_parent(const WalkContext& context, std::string_view path) {
     if (path.empty()) return Error(ENOENT);
     PathSplit split = path_split(path);
     if (split.name.size() > kMaxName) return Error(ENAMETOOLONG);
     InodeRef parent(TRY(vfs_walk(context, split.parent, kFollow | kWantDirectory)));
     if (!may_search(context, *parent)) return Error(EACCES);
-    name = split.name;
-    trailing_slash = split.trailing_slash;
-    return parent.release();
+    return WalkParent{std::move(parent), split.name, split.trailing_slash};
 }
 
 Result<void> vfs_check_access(Inode& inode, uint32_t uid, uint32_t gid, uint32_t wanted) {

@@ -213,11 +213,6 @@ Result<void> AddressSpace::map_stack(VirtAddr top, uint64_t size, uint64_t limit
     return {};
 }
 
-void AddressSpace::visit_regions(void (*visit)(void*, const Region&), void* context) {
-    MutexGuard guard(mutex);
-    for (Region& region : regions) visit(context, region);
-}
-
 void AddressSpace::unmap_source(const PageSource& source, uint64_t first) {
     TlbBatch batch(this);
     for (const Region& region : regions) {

@@ -30,7 +30,6 @@ class PageSource {
     virtual void source_unref() = 0;
     // For /proc/<pid>/maps.
     virtual uint64_t source_inode() const { return 0; }
-    virtual size_t source_path(char*, size_t) const { return 0; }
 
   protected:
     ~PageSource() = default;
@@ -106,8 +105,7 @@ class AddressSpace : public ActiveSpace {
     // that the next access asks the source again (SIGBUS). No space's mutex is held.
     static void forget_pages(const PageSource& source, uint64_t first);
 
-    // /proc and accounting. `visit` is called under the lock for every region in order.
-    void visit_regions(void (*visit)(void* context, const Region&), void* context);
+    // /proc and accounting.
     uint64_t total_pages();     // size of all regions
     uint64_t resident_pages();  // present leaves
 

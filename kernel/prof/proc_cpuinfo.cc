@@ -33,7 +33,7 @@ void write_flags(ProcText& out) {
 
 }  // namespace
 
-void proc_write_cpuinfo(ProcText& out) {
+void proc_write_cpuinfo(ProcText& out, ProcessView&) {
     // Family and model have an extension field each (Intel SDM vol. 2, CPUID leaf 1,
     // EAX).
     uint32_t signature = x86::cpuid(1).eax;

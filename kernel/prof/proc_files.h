@@ -2,22 +2,66 @@
 // turns them into inodes. Private to kernel/prof.
 #pragma once
 #include <cstdint>
+#include <cstring>
 #include <span>
+#include <string_view>
 
 #include "kernel/fs/inode.h"
-#include "kernel/prof/proc_text.h"
+#include "kernel/mm/slab.h"
+#include "kernel/prof/proc_stat.h"
 #include "kernel/task/process.h"
 
-// ---- kernel/prof/proc_system.cc, proc_cpuinfo.cc: /proc/<name> ----
+// Text that grows. What a file of /proc says is formatted into one when the file is opened;
+// reads then serve a consistent snapshot at any offset.
+class ProcText final : public TextSink {
+  public:
+    ProcText() = default;
+    ProcText(const ProcText&) = delete;
+    ProcText& operator=(const ProcText&) = delete;
+    ~ProcText() { kfree(memory_, capacity_); }
+    // May be called under a Mutex, not under a spin lock.
+    void write(std::string_view text) override;
+    bool complete() const { return !failed_; }  // false: memory was out
+    std::string_view text() const { return {memory_, size_}; }
 
-struct ProcSystemFile {
+  private:
+    char* memory_ = nullptr;
+    size_t size_ = 0, capacity_ = 0;
+    bool failed_ = false;
+};
+
+// A look at a process, and what of it outlives the look: each with a reference, or nullptr.
+struct ProcessView {
+    ProcessView() = default;
+    ProcessView(const ProcessView&) = delete;
+    ProcessView& operator=(const ProcessView&) = delete;
+    ~ProcessView();
+    // ENOENT. 0 is nobody: nothing is filled in. Takes process_tree.
+    Result<void> look(int32_t pid);
+
+    ProcessSnapshot snapshot{};   // but for what the space tells
+    AddressSpace* space = nullptr;
+    FdTable* files = nullptr;
+    Inode* directory = nullptr;   // working directory
+    Inode* executable = nullptr;
+    char path[256] = {};          // of the executable
+    uint32_t uid = 0, gid = 0, euid = 0, egid = 0;
+};
+
+// An entry of /proc or /proc/<pid>. Links and directories have a name and a mode only.
+struct ProcEntry {
     const char* name;
-    void (*write)(ProcText& out);
+    uint32_t mode;
+    void (*write)(ProcText& out, ProcessView& view) = nullptr;
     // What a write(2) of `text` does; nullptr: the file is read-only.
     Result<void> (*store)(std::string_view text) = nullptr;
 };
-std::span<const ProcSystemFile> proc_system_files();
-void proc_write_cpuinfo(ProcText& out);
+inline constexpr uint32_t kProcFile = S_IFREG | 0444, kProcStore = S_IFREG | 0644;
+inline constexpr uint32_t kProcLink = S_IFLNK | 0777, kProcDirectory = S_IFDIR | 0555;
+std::span<const ProcEntry> proc_system_entries();   // kernel/prof/proc_system.cc
+std::span<const ProcEntry> proc_process_entries();  // kernel/prof/proc_process.cc
+
+void proc_write_cpuinfo(ProcText& out, ProcessView&);  // kernel/prof/proc_cpuinfo.cc
 
 // ---- kernel/prof/proc_load.cc ----
 
@@ -27,41 +71,3 @@ struct LoadAverages {
     uint32_t hundredths[3];
 };
 LoadAverages proc_load_averages();
-
-// ---- kernel/prof/proc_process.cc: /proc/<pid>/<name> ----
-
-// What of a process outlives the look at it: each with a reference, or nullptr.
-class ProcessView {
-  public:
-    // ESRCH. Takes process_tree.
-    static Result<ProcessView> of(int32_t pid);
-    ProcessView(ProcessView&& other);
-    ~ProcessView();
-
-    int32_t pid = 0;
-    AddressSpace* space = nullptr;
-    FdTable* files = nullptr;
-    Inode* directory = nullptr;   // working directory
-    Inode* executable = nullptr;
-    char path[256] = {};          // of the executable
-    char name[16] = {};           // of the main thread
-    uint32_t uid = 0, gid = 0;    // effective
-
-  private:
-    ProcessView() = default;
-};
-
-struct ProcProcessFile {
-    const char* name;
-    void (*write)(ProcText& out, ProcessView& view);
-};
-std::span<const ProcProcessFile> proc_process_files();
-
-// The first process with a number greater than `pid`; 0: none. Takes process_tree.
-int32_t proc_next_process(int32_t pid);
-// The first descriptor at or after `fd`; -1: none.
-int proc_next_descriptor(FdTable& files, int fd);
-// Text of a link to `file`: its path as far as one is known, else pipe:[n] and the like.
-size_t proc_describe_file(File& file, char* out, size_t size);
-// Text of a link to a directory: its absolute path.
-size_t proc_directory_path(Inode& directory, char* out, size_t size);

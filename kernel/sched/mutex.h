@@ -19,17 +19,11 @@ class CAPABILITY("mutex") Mutex {
 
     void lock() ACQUIRE() {
         check_acquire();
-        uintptr_t free = 0;
-        if (!word_.compare_exchange_strong(free, me(), std::memory_order_acquire,
-                                           std::memory_order_relaxed)) [[unlikely]]
-            lock_contended();
+        if (!take()) [[unlikely]] lock_contended();
         note_acquired();
     }
     bool try_lock() TRY_ACQUIRE(true) {
-        uintptr_t free = 0;
-        if (!word_.compare_exchange_strong(free, me(), std::memory_order_acquire,
-                                           std::memory_order_relaxed))
-            return false;
+        if (!take()) return false;
         note_acquired();
         return true;
     }
@@ -47,6 +41,11 @@ class CAPABILITY("mutex") Mutex {
   private:
     static constexpr uintptr_t kContended = 1;
     static uintptr_t me() { return reinterpret_cast<uintptr_t>(current_thread()); }
+    bool take() {
+        uintptr_t free = 0;
+        return word_.compare_exchange_strong(free, me(), std::memory_order_acquire,
+                                             std::memory_order_relaxed);
+    }
     [[gnu::noinline]] void lock_contended();  // kernel/sched/mutex.cc
     [[gnu::noinline]] void unlock_contended();
 #if MELLO_DEBUG

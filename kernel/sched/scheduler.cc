@@ -191,7 +191,7 @@ void scheduler_init_cpu(Cpu& cpu, VirtAddr idle_stack_top) {
     cpu.idle = cpu.current = &idle;
     cpu.kernel_rsp = idle_stack_top;
     user_bases_init_cpu();
-    tick_init_cpu(cpu);
+    idle.accounted_at = monotonic_ns();
     cpu.online.store(true, std::memory_order_release);
 }
 

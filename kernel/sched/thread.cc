@@ -18,7 +18,6 @@
 namespace {
 
 ThreadMemory memory;
-void (*reap)(Thread&) = thread_free;
 std::atomic<Thread*> dead{nullptr};
 WaitQueue reaper_queue;
 
@@ -30,7 +29,7 @@ void reaper_main(void*) {
         Thread* thread = dead.exchange(nullptr, std::memory_order_acquire);
         while (thread != nullptr) {
             Thread* next = thread->next_dead;
-            reap(*thread);
+            thread_free(*thread);
             thread = next;
         }
     }
@@ -81,8 +80,6 @@ void thread_exit() {
 }
 
 extern "C" void thread_entry_returned() { thread_exit(); }
-
-void thread_set_reaper(void (*function)(Thread&)) { reap = function; }
 
 Result<void> thread_reaper_start() {
     thread_start(*TRY(thread_create("reaper", reaper_main, nullptr)));

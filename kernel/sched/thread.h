@@ -121,11 +121,9 @@ Result<void> thread_add_fpu(Thread& thread);
 // Makes it runnable for the first time, placed by place_thread. The creator must not touch
 // it afterwards without a reference of its own: it may have run and died.
 void thread_start(Thread& thread);
-// Ends the calling thread. Its Thread is handed to the reaper: a kernel thread that calls
-// the function set by thread_set_reaper (default: thread_free), which may sleep and ends
-// with thread_free.
+// Ends the calling thread. Its Thread is handed to the reaper, a kernel thread that calls
+// thread_free.
 [[noreturn]] void thread_exit();
-void thread_set_reaper(void (*reap)(Thread&));
 // Starts the reaper's thread; before the first thread_exit. ENOMEM.
 Result<void> thread_reaper_start();
 // Frees a thread that never ran or is dead, with stack and FPU area.

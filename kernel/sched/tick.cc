@@ -76,8 +76,6 @@ void scheduler_account_current() {
         cpu.current->set_attention(kAttentionReschedule);
 }
 
-void tick_init_cpu(Cpu& cpu) { cpu.current->accounted_at = monotonic_ns(); }
-
 void tick_leave_idle(Cpu& cpu, uint64_t now) {
     TickState& state = tick_state(cpu);
     if (state.next_tick <= now) state.next_tick = now + tick_period_ns;

@@ -12,8 +12,6 @@ bool account(Cpu& cpu, Thread& running, uint64_t now);
 void tick_leave_idle(Cpu& cpu, uint64_t now);
 // An interrupt told this CPU, which is idle, to look for work in all queues.
 void idle_look_for_work(Cpu& cpu);
-// Sets up the tick of `cpu`, the calling one.
-void tick_init_cpu(Cpu& cpu);
 
 // ---- kernel/sched/scheduler.cc, for the idle thread ----
 

@@ -68,7 +68,7 @@ uint32_t wake_all(WaitQueue& queue);
 // deadline passed. The caller has set its state with wait_prepare; it is Running afterwards.
 bool schedule_until(uint64_t deadline_ns);
 // Must the calling thread's interruptible sleep end now because of a signal or exit? Set by
-// the signal layer through set_interrupt_check (default: attention has Signal or Exit).
+// the task layer through set_interrupt_check (until then: never).
 bool sleep_interrupted();
 void set_interrupt_check(bool (*check)());
 

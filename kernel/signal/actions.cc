@@ -1,5 +1,5 @@
 // Signal actions and what signals do by default (POSIX XBD <signal.h>).
-#include <cstring>
+#include <algorithm>
 
 #include "kernel/mm/slab.h"
 #include "kernel/signal/signal.h"
@@ -42,10 +42,7 @@ Result<SignalActions*> SignalActions::create() {
 Result<SignalActions*> SignalActions::clone() {
     auto* copy = TRY(make<SignalActions>());
     SpinGuard guard(lock_);
-    memcpy(copy->handlers_, handlers_, sizeof handlers_);
-    memcpy(copy->masks_, masks_, sizeof masks_);
-    memcpy(copy->restorers_, restorers_, sizeof restorers_);
-    memcpy(copy->flags_, flags_, sizeof flags_);
+    std::copy(std::begin(actions_), std::end(actions_), copy->actions_);
     copy->ignored_.store(ignored_.load(std::memory_order_relaxed), std::memory_order_relaxed);
     return copy;
 }
@@ -56,18 +53,15 @@ void SignalActions::unref() {
 
 abi::SigAction SignalActions::get(int signal) {
     SpinGuard guard(lock_);
-    int i = signal - 1;
-    return {handlers_[i], flags_[i], restorers_[i], masks_[i]};
+    return actions_[signal - 1].unpack();
 }
 
 abi::SigAction SignalActions::set(int signal, const abi::SigAction& action) {
     SpinGuard guard(lock_);
-    int i = signal - 1;
-    abi::SigAction old = {handlers_[i], flags_[i], restorers_[i], masks_[i]};
-    handlers_[i] = action.handler;
-    flags_[i] = static_cast<uint32_t>(action.flags);
-    restorers_[i] = action.restorer;
-    masks_[i] = action.mask;
+    Packed& packed = actions_[signal - 1];
+    abi::SigAction old = packed.unpack();
+    packed = {action.handler, action.restorer, action.mask,
+              static_cast<uint32_t>(action.flags)};
     SignalSet bit = signal_bit(signal);
     bool ignore = action.handler == abi::kSigIgnore ||
                   (action.handler == abi::kSigDefault && (bit & kIgnoredByDefault) != 0);
@@ -80,13 +74,9 @@ void SignalActions::reset_handlers() {
     SpinGuard guard(lock_);
     SignalSet ignored = kIgnoredByDefault;
     for (int i = 0; i < kSignalCount; i++) {
-        if (handlers_[i] == abi::kSigIgnore) {
-            ignored |= signal_bit(i + 1);
-        } else {
-            handlers_[i] = abi::kSigDefault;
-        }
-        flags_[i] = 0;
-        masks_[i] = restorers_[i] = 0;
+        bool ignore = actions_[i].handler == abi::kSigIgnore;
+        if (ignore) ignored |= signal_bit(i + 1);
+        actions_[i] = {.handler = ignore ? abi::kSigIgnore : abi::kSigDefault};
     }
     ignored_.store(ignored, std::memory_order_relaxed);
 }

@@ -19,8 +19,8 @@ template <typename T, typename... Args, Result<T> (*function)(Args...)>
 struct SyscallAdapter<function> {
     static_assert(sizeof...(Args) <= 6);
 
-    static int64_t call(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
-                        uint64_t a5) {
+    static int64_t call(uint64_t a0, uint64_t a1 = 0, uint64_t a2 = 0, uint64_t a3 = 0,
+                        uint64_t a4 = 0, uint64_t a5 = 0) {
         const uint64_t registers[6] = {a0, a1, a2, a3, a4, a5};
         return invoke(registers, std::index_sequence_for<Args...>{});
     }

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernel/abi/clone.h"
+#include "kernel/abi/fcntl.h"
 #include "kernel/abi/signal.h"
 #include "kernel/abi/system.h"
 #include "kernel/base/result.h"
@@ -13,5 +14,7 @@
 #include "kernel/task/process.h"
 
 #define SYSCALL(number, name, result, ...) Result<result> sys_##name(__VA_ARGS__);
+#define OLD_SYSCALL(...)
 #include "kernel/syscall/table.def"
 #undef SYSCALL
+#undef OLD_SYSCALL

@@ -2,8 +2,8 @@
 // open file as a whole.
 #include <algorithm>
 
+#include "kernel/abi/termios.h"
 #include "kernel/fs/file_lock.h"
-#include "kernel/fs/pipe.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/syscall/calls.h"
@@ -12,15 +12,13 @@
 namespace {
 
 constexpr uint32_t kSettableFlags =
-    O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
+    O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
 constexpr uint32_t kCloseRangeCloexec = 4;  // linux/close_range.h
-// asm-generic/ioctls.h
-constexpr uint32_t kFionread = 0x541b, kFionbio = 0x5421, kFionclex = 0x5450,
-                   kFioclex = 0x5451, kFioasync = 0x5452;
+constexpr uint32_t kFionbio = 0x5421, kFionclex = 0x5450, kFioclex = 0x5451;  // ioctls.h
 
 FdTable& files() { return *current_process().files; }
 
-// A further descriptor of `file`.
+// A new descriptor of `file`.
 Result<int> duplicate(FileRef file, bool close_on_exec, int lowest) {
     int fd = TRY(files().add(file.get(), close_on_exec, lowest));
     (void)file.release();  // the table's now
@@ -110,11 +108,10 @@ Result<void> get_lock(File& file, LockType type, LockRange range, VirtAddr addre
 
 Result<void> record_lock(File& file, int command, VirtAddr address) {
     UserLock lock = TRY(UserIn<UserLock>(address).read());
-    if (file.inode == nullptr) return Error(EINVAL);
     LockRange range = TRY(lock_range(file, lock));
     if (lock.type == F_UNLCK) {
         if (command == F_GETLK) return Error(EINVAL);
-        return file_unlock(*file.inode, LockKind::Record, &files(), range);
+        return file_unlock(*file.inode, &files(), range);
     }
     if (lock.type != F_RDLCK && lock.type != F_WRLCK) return Error(EINVAL);
     LockType type = lock.type == F_RDLCK ? LockType::Read : LockType::Write;
@@ -152,16 +149,6 @@ Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
         case F_SETLKW:
             TRY(record_lock(*file, command, argument));
             return uint64_t{0};
-        case F_SETOWN:
-        case F_GETOWN:
-            return uint64_t{0};  // SIGIO is not sent
-        case F_GETPIPE_SZ:
-            if (file->pipe() == nullptr) return Error(EBADF);
-            return uint64_t{file->pipe()->capacity()};
-        case F_SETPIPE_SZ:
-            if (file->pipe() == nullptr) return Error(EBADF);
-            return uint64_t{
-                TRY(file->pipe()->set_capacity(static_cast<uint32_t>(argument)))};
         default:
             return Error(EINVAL);
     }
@@ -170,12 +157,11 @@ Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
 Result<void> sys_flock(int fd, int operation) {
     constexpr int kShared = 1, kExclusive = 2, kNonblocking = 4, kUnlock = 8;
     FileRef file = TRY(files().get(fd));
-    if (file->inode == nullptr) return Error(EBADF);
     bool wait = (operation & kNonblocking) == 0;
     switch (operation & ~kNonblocking) {
         case kUnlock:
             if (!file->flocked) return {};
-            return file_unlock(*file->inode, LockKind::Whole, file.get(), {});
+            return file_unlock(*file->inode, file.get(), {});
         case kShared:
         case kExclusive:
             break;
@@ -190,16 +176,6 @@ Result<void> sys_flock(int fd, int operation) {
 
 // ---- ioctl ----
 
-namespace {
-
-Result<uint64_t> set_flag(File& file, uint32_t flag, VirtAddr argument) {
-    bool on = TRY(UserIn<int32_t>(argument).read()) != 0;
-    file.flags = on ? file.flags | flag : file.flags & ~flag;
-    return uint64_t{0};
-}
-
-}  // namespace
-
 Result<uint64_t> sys_ioctl(int fd, uint32_t request, VirtAddr argument) {
     FileRef file = TRY(files().get(fd));
     switch (request) {
@@ -208,11 +184,11 @@ Result<uint64_t> sys_ioctl(int fd, uint32_t request, VirtAddr argument) {
             TRY(files().set_close_on_exec(fd, request == kFioclex));
             return uint64_t{0};
         case kFionbio:
-            return set_flag(*file, O_NONBLOCK, argument);
-        case kFioasync:
-            return set_flag(*file, O_ASYNC, argument);
-        case kFionread:
-            if (file->inode == nullptr || file->inode->type() != S_IFREG) break;
+            file->flags &= ~O_NONBLOCK;
+            if (TRY(UserIn<int32_t>(argument).read()) != 0) file->flags |= O_NONBLOCK;
+            return uint64_t{0};
+        case FIONREAD:
+            if (file->inode->type() != S_IFREG) break;
             TRY(UserOut<int32_t>(argument).write(static_cast<int32_t>(
                 file->size() - std::min(file->size(), file->offset))));
             return uint64_t{0};
@@ -224,28 +200,19 @@ Result<uint64_t> sys_ioctl(int fd, uint32_t request, VirtAddr argument) {
 
 // ---- pipe ----
 
-Result<void> sys_pipe(VirtAddr fds) { return sys_pipe2(fds, 0); }
-
 Result<void> sys_pipe2(VirtAddr fds, uint32_t flags) {
     if ((flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT)) != 0) return Error(EINVAL);
     PipeEnds ends = TRY(pipe_create(flags));
     FileRef read_end(ends.read_end), write_end(ends.write_end);
     bool close_on_exec = (flags & O_CLOEXEC) != 0;
-    int numbers[2];
-    numbers[0] = TRY(files().add(read_end.get(), close_on_exec));
-    (void)read_end.release();
-    auto second = files().add(write_end.get(), close_on_exec);
-    if (!second.ok()) {
-        (void)files().close(numbers[0]);
-        return second.error();
-    }
-    (void)write_end.release();
-    numbers[1] = second.value();
-    auto copied = copy_to_user(fds, numbers, sizeof numbers);
-    if (copied.ok()) return {};
-    (void)files().close(numbers[0]);
-    (void)files().close(numbers[1]);
-    return copied;
+    int first = TRY(duplicate(std::move(read_end), close_on_exec, 0));
+    auto second = duplicate(std::move(write_end), close_on_exec, 0);
+    int numbers[2] = {first, second.ok() ? second.value() : -1};
+    Result<void> result = second.ok() ? copy_to_user(fds, numbers, sizeof numbers)
+                                      : Result<void>(second.error());
+    if (result.ok()) return {};
+    for (int fd : numbers) (void)files().close(fd);
+    return result;
 }
 
 // ---- Open files as a whole ----
@@ -255,15 +222,7 @@ Result<void> sys_fsync(int fd) {
     FileRef file = TRY(files().get(fd));
     return file->seekable() ? Result<void>() : Result<void>(Error(EINVAL));
 }
-Result<void> sys_fdatasync(int fd) { return sys_fsync(fd); }
 Result<void> sys_sync() { return {}; }
-
-Result<void> sys_fadvise64(int fd, int64_t, int64_t size, int advice) {
-    FileRef file = TRY(files().get(fd));
-    if (file->pipe() != nullptr) return Error(ESPIPE);
-    return size < 0 || advice < 0 || advice > 5 ? Result<void>(Error(EINVAL))
-                                                : Result<void>();
-}
 
 Result<void> sys_ftruncate(int fd, int64_t size) {
     FileRef file = TRY(files().get(fd));

@@ -1,4 +1,4 @@
-// System calls on directories: listing, the working directory, mount(2)'s formal answer.
+// System calls on directories: listing, the working directory.
 #include <algorithm>
 #include <cstring>
 
@@ -66,8 +66,7 @@ class DirentWriter {
 
 Result<size_t> sys_getdents64(int fd, VirtAddr out, uint32_t size) {
     FileRef file = TRY(current_process().files->get(fd));
-    if (file->inode == nullptr || !file->inode->is_directory()) return Error(ENOTDIR);
-    if ((file->flags & O_PATH) == O_PATH) return Error(EBADF);
+    if (!file->inode->is_directory()) return Error(ENOTDIR);
     if (!is_user_range(out, size)) return Error(EFAULT);
     DirentWriter writer(out, size);
     struct Visit {
@@ -135,18 +134,3 @@ Result<uint32_t> sys_umask(uint32_t mask) {
     return current_process().umask.exchange(mask & 0777);
 }
 
-// The mounts that a system's start-up scripts ask for are there already; others cannot be
-// had.
-Result<void> sys_mount(VirtAddr, VirtAddr target, VirtAddr type, uint64_t flags,
-                       VirtAddr) {
-    constexpr uint64_t kRemount = 32;
-    if (current_process().euid != 0) return Error(EPERM);
-    InodeRef directory = TRY(inode_at(AT_FDCWD, target, 0));
-    if ((flags & kRemount) != 0) return {};
-    UserPath name;
-    TRY(name.read(type));
-    for (std::string_view known : {"proc", "sysfs", "tmpfs", "devtmpfs", "devpts"})
-        if (name.text() == known)
-            return directory->is_directory() ? Result<void>() : Error(ENOTDIR);
-    return Error(ENODEV);
-}

@@ -3,7 +3,6 @@
 
 #include "kernel/arch/tsc.h"
 #include "kernel/syscall/calls.h"
-#include "kernel/syscall/time_argument.h"
 #include "kernel/task/clock.h"
 
 namespace {
@@ -12,6 +11,7 @@ enum Operation : uint32_t {
     kWait = 0,
     kWake = 1,
     kRequeue = 3,
+    kCompareRequeue = 4,
     kWaitBits = 9,
     kWakeBits = 10,
 };
@@ -40,8 +40,9 @@ Result<uint32_t> wait(VirtAddr address, uint32_t expected, uint32_t bits, VirtAd
 }  // namespace
 
 Result<uint32_t> sys_futex(VirtAddr address, uint32_t operation, uint32_t value,
-                           uint64_t timeout_or_count, VirtAddr, uint32_t value3) {
+                           uint64_t timeout_or_count, VirtAddr address2, uint32_t value3) {
     bool is_private = (operation & kPrivate) != 0;
+    auto count2 = static_cast<uint32_t>(timeout_or_count);
     switch (operation & ~(kPrivate | kClockRealtime)) {
         case kWait:
             return wait(address, value, kFutexAnyBits, timeout_or_count, false, operation);
@@ -49,11 +50,10 @@ Result<uint32_t> sys_futex(VirtAddr address, uint32_t operation, uint32_t value,
             return wait(address, value, value3, timeout_or_count, true, operation);
         case kWake: return futex_wake(address, value, kFutexAnyBits, is_private);
         case kWakeBits: return futex_wake(address, value, value3, is_private);
-        // Wakes those that it should move: a waiter must stand being woken for nothing, and
-        // waits at the other word by itself.
         case kRequeue:
-            return futex_wake(address, uint64_t{value} + static_cast<uint32_t>(timeout_or_count),
-                              kFutexAnyBits, is_private);
+            return futex_requeue(address, address2, value, count2, {}, is_private);
+        case kCompareRequeue:
+            return futex_requeue(address, address2, value, count2, value3, is_private);
         default: return Error(ENOSYS);
     }
 }

@@ -139,8 +139,6 @@ Result<int32_t> sys_getpgid(int32_t pid) {
     return TRY(process_of(pid))->group;
 }
 
-Result<int32_t> sys_getpgrp() { return sys_getpgid(0); }
-
 Result<int32_t> sys_setsid() {
     Process& self = current_process();
     MutexGuard tree(process_tree);

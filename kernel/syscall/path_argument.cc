@@ -14,9 +14,13 @@ Result<void> UserPath::read(VirtAddr address) {
     return {};
 }
 
+Result<void> UserPath::start_at(int dirfd) {
+    walk_.emplace(TRY(ProcessWalk::at(dirfd, text_.starts_with('/'))));
+    return {};
+}
+
 Result<InodeRef> inode_of(int fd) {
     FileRef file = TRY(current_process().files->get(fd));
-    if (file->inode == nullptr) return Error(EBADF);
     file->inode->ref();
     return InodeRef(file->inode);
 }
@@ -26,8 +30,8 @@ Result<InodeRef> inode_at(int dirfd, VirtAddr path, int flags) {
     TRY(name.read(path));
     if (name.text().empty() && (flags & AT_EMPTY_PATH) == 0) return Error(ENOENT);
     if (name.text().empty() && dirfd != AT_FDCWD) return inode_of(dirfd);
-    ProcessWalk walk = TRY(ProcessWalk::at(dirfd, name.absolute()));
+    TRY(name.start_at(dirfd));
     uint32_t walk_flags = (flags & AT_SYMLINK_NOFOLLOW) ? kNoFollow : kFollow;
     std::string_view text = name.text().empty() ? "." : name.text();
-    return InodeRef(TRY(vfs_walk(walk.context(), text, walk_flags)));
+    return InodeRef(TRY(vfs_walk(name.context(), text, walk_flags)));
 }

@@ -1,14 +1,160 @@
 // poll(2), ppoll(2), select(2), pselect(2).
+//
+// How a poll sleeps. The thread enters the wait queue of each file, marks itself as
+// sleeping, and only then asks each file for the last time. A file that becomes ready
+// before that question is seen by it, one that becomes ready after it wakes the thread,
+// which is marked; so no change falls in between.
+//
+// Asking may take a file's Mutex and sleep for it; the mark is gone then, and the thread
+// does not sleep but asks once more. That is all that can go wrong.
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 #include "kernel/arch/tsc.h"
+#include "kernel/mm/slab.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/syscall/calls.h"
-#include "kernel/syscall/poll_set.h"
+#include "kernel/task/clock.h"
 #include "kernel/task/process.h"
 
 namespace {
+
+// ---- PollSet: some files, the events wanted of each, and sleeping until one is ready ----
+
+struct PollItem {
+    int fd = -1;
+    uint32_t events = 0;  // wanted; POLLERR and POLLHUP always are
+    uint32_t ready = 0;
+    File* file = nullptr;  // one reference; nullptr: skipped, `ready` stays as it is
+};
+
+class PollSet {
+  public:
+    PollSet() = default;
+    PollSet(const PollSet&) = delete;
+    PollSet& operator=(const PollSet&) = delete;
+    ~PollSet();
+    // Room for `count` items, all empty. ENOMEM. Once.
+    Result<void> reserve(size_t count);
+    std::span<PollItem> items() { return items_; }
+    // Sleeps until an item is ready, deadline_ns (monotonic; 0: do not sleep) or a
+    // signal: kERESTARTNOHAND. Returns how many items are ready, those without a file
+    // included when their `ready` was set.
+    Result<int> wait(uint64_t deadline_ns);
+
+  private:
+    int check(PollTable* table);
+
+    PollItem short_[8];
+    std::span<PollItem> items_;
+};
+
+// The thread's places in the queues of what it polls, in chunks: most polls fit into one.
+class Waiter final : public PollTable {
+  public:
+    Waiter() { add(own_queue_); }  // for polls that have no other
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+    ~Waiter();
+    void add(WaitQueue& queue) override;
+    // Marks the thread as sleeping, in all queues: a waker has taken it out of its own.
+    void prepare();
+    bool out_of_memory() const { return out_of_memory_; }
+
+  private:
+    struct Place {
+        WaitQueue* queue;
+        WaitEntry entry;
+    };
+    struct Chunk {
+        Chunk* previous = nullptr;
+        uint32_t used = 0;
+        Place places[8];
+    };
+    WaitQueue own_queue_;
+    Chunk first_;
+    Chunk* last_ = &first_;
+    bool out_of_memory_ = false;
+};
+
+void Waiter::add(WaitQueue& queue) {
+    if (last_->used == std::size(last_->places)) {
+        auto chunk = make<Chunk>();
+        if (!chunk.ok()) {
+            out_of_memory_ = true;
+            return;
+        }
+        chunk.value()->previous = last_;
+        last_ = chunk.value();
+    }
+    Place& place = last_->places[last_->used++];
+    place.queue = &queue;
+    wait_prepare(queue, place.entry, WaitMode::Interruptible);
+}
+
+void Waiter::prepare() {
+    for (Chunk* chunk = last_; chunk != nullptr; chunk = chunk->previous)
+        for (uint32_t i = 0; i < chunk->used; i++)
+            wait_prepare(*chunk->places[i].queue, chunk->places[i].entry,
+                         WaitMode::Interruptible);
+}
+
+Waiter::~Waiter() {
+    while (last_ != nullptr) {
+        Chunk* chunk = last_;
+        last_ = chunk->previous;
+        for (uint32_t i = 0; i < chunk->used; i++)
+            wait_finish(*chunk->places[i].queue, chunk->places[i].entry);
+        if (chunk != &first_) destroy(chunk);
+    }
+}
+
+PollSet::~PollSet() {
+    for (PollItem& item : items_)
+        if (item.file != nullptr) item.file->unref();
+    if (items_.data() != short_) kfree(items_.data(), items_.size_bytes());
+}
+
+Result<void> PollSet::reserve(size_t count) {
+    PollItem* items = short_;
+    if (count > std::size(short_)) {
+        items = static_cast<PollItem*>(kmalloc(count * sizeof(PollItem)));
+        if (items == nullptr) return Error(ENOMEM);
+        for (size_t i = 0; i < count; i++) new (&items[i]) PollItem;
+    }
+    items_ = {items, count};
+    return {};
+}
+
+int PollSet::check(PollTable* table) {
+    int ready = 0;
+    for (PollItem& item : items_) {
+        if (item.file != nullptr) {
+            uint32_t wanted = item.events | POLLERR | POLLHUP;
+            // Once one is ready there will be no sleep, so no more queues are needed.
+            item.ready = item.file->poll(wanted, ready == 0 ? table : nullptr) & wanted;
+        }
+        if (item.ready != 0) ready++;
+    }
+    return ready;
+}
+
+Result<int> PollSet::wait(uint64_t deadline_ns) {
+    int ready = check(nullptr);
+    if (ready > 0 || deadline_ns == 0) return ready;
+    Waiter waiter;
+    PollTable* table = &waiter;
+    for (;;) {
+        waiter.prepare();
+        ready = check(table);
+        table = nullptr;  // in all queues from the first round on
+        if (ready > 0) return ready;
+        if (waiter.out_of_memory()) return Error(ENOMEM);
+        if (sleep_interrupted()) return Error(kERESTARTNOHAND);
+        if (!schedule_until(deadline_ns)) return check(nullptr);
+    }
+}
 
 constexpr uint32_t kMaxFds = FdTable::kMaxDescriptors;
 
@@ -19,20 +165,14 @@ struct UserPollFd {  // struct pollfd
 
 // ---- Time limits: 0 means "do not sleep", kNoDeadline "for ever" ----
 
-Result<uint64_t> deadline_after(int64_t seconds, int64_t nanoseconds) {
-    if (seconds < 0 || nanoseconds < 0 || nanoseconds >= 1'000'000'000)
-        return Error(EINVAL);
-    if (seconds == 0 && nanoseconds == 0) return uint64_t{0};
-    constexpr int64_t kForEver = 1LL << 33;  // seconds: 272 years, and no overflow below
-    if (seconds >= kForEver) return kNoDeadline;
-    return monotonic_ns() + static_cast<uint64_t>(seconds) * 1'000'000'000 +
-           static_cast<uint64_t>(nanoseconds);
+Result<uint64_t> deadline_after(const TimeSpec& time) {
+    uint64_t ns = TRY(to_ns(time));
+    return ns == 0 ? 0 : monotonic_ns() + ns;
 }
 
 Result<uint64_t> deadline_from_timespec(VirtAddr address) {
     if (address == 0) return kNoDeadline;
-    TimeSpec time = TRY(UserIn<TimeSpec>(address).read());
-    return deadline_after(time.seconds, time.nanoseconds);
+    return deadline_after(TRY(UserIn<TimeSpec>(address).read()));
 }
 
 // ---- Signal masks for the time of the call ----
@@ -88,8 +228,7 @@ Result<int> do_poll(VirtAddr fds, uint32_t count, uint64_t deadline) {
 Result<int> sys_poll(VirtAddr fds, uint32_t count, int timeout_ms) {
     uint64_t deadline = kNoDeadline;
     if (timeout_ms >= 0)
-        deadline =
-            TRY(deadline_after(timeout_ms / 1000, timeout_ms % 1000 * 1'000'000LL));
+        deadline = TRY(deadline_after({timeout_ms / 1000, timeout_ms % 1000 * 1'000'000LL}));
     return do_poll(fds, count, deadline);
 }
 
@@ -190,7 +329,7 @@ Result<int> sys_select(int count, VirtAddr in, VirtAddr out, VirtAddr except,
     if (timeout != 0) {  // struct timeval: microseconds
         TimeSpec time = TRY(UserIn<TimeSpec>(timeout).read());
         int64_t seconds = time.seconds + time.nanoseconds / 1'000'000;
-        deadline = TRY(deadline_after(seconds, time.nanoseconds % 1'000'000 * 1000));
+        deadline = TRY(deadline_after({seconds, time.nanoseconds % 1'000'000 * 1000}));
     }
     return do_select(count, in, out, except, deadline);
 }

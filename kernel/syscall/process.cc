@@ -1,16 +1,11 @@
 // System calls: making, replacing, ending and scheduling processes and threads.
-#include "kernel/metrics/counters.h"
+#include <algorithm>
+
 #include "kernel/sched/scheduler.h"
 #include "kernel/syscall/calls.h"
+#include "kernel/task/clock.h"
 
 // ---- Making and ending ----
-
-Result<int32_t> sys_fork() { return clone_current({.exit_signal = SIGCHLD}); }
-
-Result<int32_t> sys_vfork() {
-    return clone_current(
-        {.flags = abi::kCloneVm | abi::kCloneVfork, .exit_signal = SIGCHLD});
-}
 
 Result<int32_t> sys_clone(uint64_t flags, VirtAddr stack, VirtAddr parent_tid,
                           VirtAddr child_tid, uint64_t tls) {
@@ -55,13 +50,6 @@ Result<void> sys_exit(int code) {
 
 Result<void> sys_exit_group(int code) { exit_group(wait_status_exited(code)); }
 
-namespace {
-abi::TimeVal to_time_val(uint64_t ns) {
-    return {static_cast<int64_t>(ns / 1'000'000'000),
-            static_cast<int64_t>(ns % 1'000'000'000 / 1000)};
-}
-}  // namespace
-
 Result<int32_t> sys_wait4(int32_t which, UserOut<int32_t> status, int options,
                           UserOut<abi::ResourceUsage> usage) {
     if ((options & ~abi::kWaitKnown) != 0) return Error(EINVAL);
@@ -91,8 +79,18 @@ Result<int32_t> sys_set_tid_address(VirtAddr address) {
 }
 
 namespace {
+
 constexpr uint64_t kRobustHeadSize = 24;  // struct robust_list_head
+
+// function(thread) for the thread `tid` (0: the calling one), under its process's lock. ESRCH.
+template <typename Function>
+Result<void> look_at_thread(int32_t tid, Function function) {
+    MutexGuard tree(process_tree);
+    bool found = with_thread(tid == 0 ? current_thread()->tid : tid, function);
+    return found ? Result<void>{} : Error(ESRCH);
 }
+
+}  // namespace
 
 Result<void> sys_set_robust_list(VirtAddr head, uint64_t size) {
     if (size != kRobustHeadSize) return Error(EINVAL);
@@ -101,12 +99,8 @@ Result<void> sys_set_robust_list(VirtAddr head, uint64_t size) {
 }
 
 Result<void> sys_get_robust_list(int32_t tid, UserOut<uint64_t> head, UserOut<uint64_t> size) {
-    uint64_t list = current_thread()->robust_list;
-    if (tid != 0 && tid != current_thread()->tid) {
-        MutexGuard tree(process_tree);
-        if (!with_thread(tid, [&](Thread& thread) { list = thread.robust_list; }))
-            return Error(ESRCH);
-    }
+    uint64_t list = 0;
+    TRY(look_at_thread(tid, [&](Thread& thread) { list = thread.robust_list; }));
     TRY(size.write(kRobustHeadSize));
     return head.write(list);
 }
@@ -136,12 +130,8 @@ Result<void> sys_sched_setaffinity(int32_t tid, uint32_t size, VirtAddr mask) {
 Result<uint32_t> sys_sched_getaffinity(int32_t tid, uint32_t size, VirtAddr mask) {
     constexpr uint32_t kWritten = sizeof(uint64_t);
     if (size < kWritten || size % sizeof(uint64_t) != 0) return Error(EINVAL);
-    CpuMask affinity = current_thread()->affinity.load();
-    if (tid != 0) {
-        MutexGuard tree(process_tree);
-        if (!with_thread(tid, [&](Thread& thread) { affinity = thread.affinity.load(); }))
-            return Error(ESRCH);
-    }
+    CpuMask affinity = 0;
+    TRY(look_at_thread(tid, [&](Thread& thread) { affinity = thread.affinity.load(); }));
     uint64_t online = affinity & ((1ull << cpu_count) - 1);
     TRY(copy_to_user(mask, &online, kWritten));
     return kWritten;
@@ -161,26 +151,19 @@ constexpr int kMinNice = -20, kMaxNice = 19;
 // 1 to 40, so that a result is never negative; the C library turns it around.
 Result<int> sys_getpriority(int which, int32_t who) {
     if (which != kPriorityProcess) return Error(EINVAL);
-    int nice = current_thread()->nice;
-    if (who != 0) {
-        MutexGuard tree(process_tree);
-        if (!with_thread(who, [&](Thread& thread) { nice = thread.nice; }))
-            return Error(ESRCH);
-    }
+    int nice = 0;
+    TRY(look_at_thread(who, [&](Thread& thread) { nice = thread.nice; }));
     return 20 - nice;
 }
 
 Result<void> sys_setpriority(int which, int32_t who, int nice) {
     if (which != kPriorityProcess) return Error(EINVAL);
-    nice = nice < kMinNice ? kMinNice : nice > kMaxNice ? kMaxNice : nice;
+    nice = std::clamp(nice, kMinNice, kMaxNice);
     Process& self = current_process();
-    Result<void> result = Error(ESRCH);
-    MutexGuard tree(process_tree);
-    with_thread(who == 0 ? current_thread()->tid : who, [&](Thread& thread) {
-        const Process& owner = *thread.process;
-        bool allowed = self.euid == 0 || (self.euid == owner.uid && nice >= thread.nice);
+    bool allowed = false;
+    TRY(look_at_thread(who, [&](Thread& thread) {
+        allowed = self.euid == 0 || (self.euid == thread.process->uid && nice >= thread.nice);
         if (allowed) thread.nice = nice;
-        result = allowed ? Result<void>{} : Error(EACCES);
-    });
-    return result;
+    }));
+    return allowed ? Result<void>{} : Error(EACCES);
 }

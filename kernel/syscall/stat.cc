@@ -96,11 +96,9 @@ Result<void> write_statfs(Inode& inode, VirtAddr out) {
     statfs.name_length = kMaxName;
     if (FileSystem* fs = inode.file_system) {
         SpaceUse space = fs->space();
-        statfs.type = fs->magic();
+        statfs.type = fs->magic;
         statfs.blocks = space.pages;
         statfs.free_blocks = statfs.available_blocks = space.free_pages;
-        statfs.inodes = space.inodes;
-        statfs.free_inodes = space.free_inodes;
         statfs.id[0] = static_cast<int32_t>(fs->device);
     }
     return copy_to_user(out, &statfs, sizeof statfs);
@@ -116,18 +114,8 @@ Result<void> sys_newfstatat(int dirfd, VirtAddr path, VirtAddr out, int flags) {
     return write_stat(*inode, out);
 }
 
-Result<void> sys_stat(VirtAddr path, VirtAddr out) {
-    return sys_newfstatat(AT_FDCWD, path, out, 0);
-}
-
-Result<void> sys_lstat(VirtAddr path, VirtAddr out) {
-    return sys_newfstatat(AT_FDCWD, path, out, AT_SYMLINK_NOFOLLOW);
-}
-
 Result<void> sys_fstat(int fd, VirtAddr out) {
-    FileRef file = TRY(current_process().files->get(fd));
-    if (file->inode == nullptr) return Error(EBADF);
-    return write_stat(*file->inode, out);
+    return write_stat(*TRY(inode_of(fd)), out);
 }
 
 Result<void> sys_statx(int dirfd, VirtAddr path, int flags, uint32_t, VirtAddr out) {
@@ -157,10 +145,3 @@ Result<void> sys_faccessat2(int dirfd, VirtAddr path, uint32_t mode, int flags) 
                             effective ? process.egid : process.gid, mode);
 }
 
-Result<void> sys_faccessat(int dirfd, VirtAddr path, uint32_t mode) {
-    return sys_faccessat2(dirfd, path, mode, 0);
-}
-
-Result<void> sys_access(VirtAddr path, uint32_t mode) {
-    return sys_faccessat2(AT_FDCWD, path, mode, 0);
-}

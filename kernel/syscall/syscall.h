@@ -14,9 +14,7 @@ struct SyscallTable {
     const SyscallEntry& operator[](uint64_t number) const { return entries[number]; }
 };
 extern const SyscallTable syscall_table;
-// Names of all Linux calls, implemented or not, for the log line about an unknown one.
-const char* syscall_name(uint64_t number);  // "unknown" when it has none
-// Logs a call that is not there, once a number, and gives -ENOSYS.
+// Logs a call that is not there, with Linux's name, once a number, and gives -ENOSYS.
 int64_t syscall_unimplemented(uint64_t number);
 
 // ---- Lab 3, setup.cc ----

@@ -64,8 +64,6 @@ Result<void> sys_reboot(uint32_t magic1, uint32_t magic2, uint32_t command, Virt
         case abi::kRebootRestart: machine_reboot();
         case abi::kRebootHalt:
         case abi::kRebootPowerOff: machine_power_off(kExitPowerOff);
-        case abi::kRebootCadOn:
-        case abi::kRebootCadOff: return {};  // Ctrl-Alt-Del: not handled either way
         default: return Error(EINVAL);
     }
 }
@@ -93,26 +91,17 @@ Result<uint64_t> copy_log(VirtAddr out, uint64_t size) {
 }  // namespace
 
 Result<uint64_t> sys_syslog(int type, VirtAddr out, int size) {
-    enum { kClose, kOpen, kRead, kReadAll, kReadClear, kClear, kConsoleOff, kConsoleOn,
-           kConsoleLevel, kSizeUnread, kSizeBuffer };
+    enum { kReadAll = 3, kConsoleLevel = 8, kSizeBuffer = 10 };
     if (type != kReadAll && type != kSizeBuffer && !privileged()) return Error(EPERM);
     switch (type) {
-        case kRead:
         case kReadAll:
-        case kReadClear:
             if (size < 0) return Error(EINVAL);
             return copy_log(out, static_cast<uint64_t>(size));
-        case kConsoleOff: log_set_console_level(LogLevel::Error); return uint64_t{0};
-        case kConsoleOn: log_set_console_level(LogLevel::Info); return uint64_t{0};
         case kConsoleLevel:
             if (size < 1 || size > 8) return Error(EINVAL);
             log_set_console_level(static_cast<LogLevel>(size - 1));  // below `size` is shown
             return uint64_t{0};
-        case kSizeUnread:
         case kSizeBuffer: return uint64_t{log_size()};
-        case kClose:
-        case kOpen:
-        case kClear: return uint64_t{0};
         default: return Error(EINVAL);
     }
 }
@@ -140,12 +129,10 @@ Result<size_t> sys_getrandom(VirtAddr out, uint64_t size, uint32_t flags) {
 // ---- prctl, arch_prctl ----
 
 Result<uint64_t> sys_prctl(int option, uint64_t argument) {
-    enum { kGetDumpable = 3, kSetDumpable = 4, kSetName = 15, kGetName = 16 };
+    constexpr int kSetName = 15, kGetName = 16;
     Thread& thread = *current_thread();
     char name[sizeof thread.name] = {};
     switch (option) {
-        case kGetDumpable: return uint64_t{1};
-        case kSetDumpable: return uint64_t{0};
         case kSetName: {
             Result<size_t> length = copy_string_from_user(name, argument, sizeof name);
             if (!length.ok() && length.error().number() != ENAMETOOLONG) return length.error();

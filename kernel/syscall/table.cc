@@ -11,8 +11,15 @@ namespace {
 constexpr SyscallTable make_table() {
     SyscallTable table;
 #define SYSCALL(number, name, ...) table.entries[number] = SyscallAdapter<sys_##name>::call;
+#define OLD_SYSCALL(number, name, newer, ...)                                      \
+    table.entries[number] = []([[maybe_unused]] uint64_t a, [[maybe_unused]] uint64_t b, \
+                               [[maybe_unused]] uint64_t c, [[maybe_unused]] uint64_t d, \
+                               uint64_t, uint64_t) {                               \
+        return SyscallAdapter<sys_##newer>::call(__VA_ARGS__);                     \
+    };
 #include "kernel/syscall/table.def"
 #undef SYSCALL
+#undef OLD_SYSCALL
     return table;
 }
 
@@ -38,16 +45,12 @@ std::atomic<uint64_t> logged[kNamedCalls / 64 + 1];
 
 constinit const SyscallTable syscall_table = make_table();
 
-const char* syscall_name(uint64_t number) {
-    const char* name = number < kNamedCalls ? kNames.of[number] : nullptr;
-    return name != nullptr ? name : "unknown";
-}
-
 int64_t syscall_unimplemented(uint64_t number) {
     uint64_t slot = number < kNamedCalls ? number : kNamedCalls;
     uint64_t bit = 1ull << (slot % 64);
+    const char* name = slot < kNamedCalls ? kNames.of[slot] : nullptr;
     if ((logged[slot / 64].fetch_or(bit, std::memory_order_relaxed) & bit) == 0)
         log_info("pid %d (%s): system call %lu (%s) is not implemented", current_process().pid,
-                 current_thread()->name, number, syscall_name(number));
+                 current_thread()->name, number, name != nullptr ? name : "unknown");
     return -ENOSYS;
 }

@@ -1,13 +1,11 @@
 // System calls: clocks, sleeping, timers, CPU time.
 #include "kernel/arch/tsc.h"
 #include "kernel/syscall/calls.h"
-#include "kernel/syscall/time_argument.h"
 #include "kernel/task/clock.h"
 
 namespace {
 
 constexpr uint64_t kNsPerTick = kNsPerSecond / 100;  // of times(2); AT_CLKTCK
-constexpr uint64_t kNsPerMicrosecond = 1000;
 
 enum Clock : int {
     kRealtime = 0,
@@ -39,15 +37,6 @@ Result<uint64_t> read_clock(int clock) {
     }
 }
 
-TimeSpec to_time_spec(uint64_t ns) {
-    return {static_cast<int64_t>(ns / kNsPerSecond), static_cast<int64_t>(ns % kNsPerSecond)};
-}
-
-abi::TimeVal to_time_val(uint64_t ns) {
-    return {static_cast<int64_t>(ns / kNsPerSecond),
-            static_cast<int64_t>(ns % kNsPerSecond / kNsPerMicrosecond)};
-}
-
 Result<uint64_t> to_ns(const abi::TimeVal& time) {
     constexpr int64_t kMicroseconds = 1'000'000;
     if (time.seconds < 0 || time.microseconds < 0 || time.microseconds >= kMicroseconds)
@@ -56,16 +45,6 @@ Result<uint64_t> to_ns(const abi::TimeVal& time) {
 }
 
 }  // namespace
-
-Result<uint64_t> to_ns(const TimeSpec& time) {
-    constexpr int64_t kLongest = INT64_MAX / static_cast<int64_t>(kNsPerSecond) - 1;
-    if (time.seconds < 0 || time.nanoseconds < 0 ||
-        time.nanoseconds >= static_cast<int64_t>(kNsPerSecond))
-        return Error(EINVAL);
-    if (time.seconds > kLongest) return uint64_t{INT64_MAX};
-    return static_cast<uint64_t>(time.seconds) * kNsPerSecond +
-           static_cast<uint64_t>(time.nanoseconds);
-}
 
 // ---- Clocks ----
 
@@ -114,11 +93,6 @@ Result<void> sleep_until(uint64_t deadline, bool relative, UserOut<TimeSpec> rem
 
 }  // namespace
 
-Result<void> sys_nanosleep(UserIn<TimeSpec> time, UserOut<TimeSpec> remaining) {
-    uint64_t length = TRY(to_ns(TRY(time.read())));
-    return sleep_until(monotonic_ns() + length, true, remaining);
-}
-
 Result<void> sys_clock_nanosleep(int clock, int flags, UserIn<TimeSpec> time,
                                  UserOut<TimeSpec> remaining) {
     constexpr int kAbsolute = 1;  // TIMER_ABSTIME
@@ -146,19 +120,13 @@ Result<void> sys_getrusage(int who, UserOut<abi::ResourceUsage> usage) {
     constexpr int kSelf = 0, kChildren = -1, kThread = 1;
     Process& process = current_process();
     Thread& thread = *current_thread();
-    ProcessTimes times;
-    switch (who) {
-        case kSelf: times = process_times(process); break;
-        case kChildren:
-            times = {process.children_user_ns, process.children_system_ns, 0, 0, 0};
-            break;
-        case kThread:
-            scheduler_account_current();
-            times = {thread.user_ns, thread.system_ns, thread.switches_voluntary,
-                     thread.switches_involuntary, thread.page_faults};
-            break;
-        default: return Error(EINVAL);
-    }
+    if (who != kSelf && who != kChildren && who != kThread) return Error(EINVAL);
+    ProcessTimes times = process_times(process);  // brings the thread's up to now, too
+    if (who == kChildren)
+        times = {process.children_user_ns, process.children_system_ns, 0, 0, 0};
+    if (who == kThread)
+        times = {thread.user_ns, thread.system_ns, thread.switches_voluntary,
+                 thread.switches_involuntary, thread.page_faults};
     abi::ResourceUsage out = {};
     out.user = to_time_val(times.user_ns);
     out.system = to_time_val(times.system_ns);
@@ -190,25 +158,27 @@ struct AlarmState {
     uint64_t value_ns, interval_ns;
 };
 
-AlarmState alarm_state(const AlarmTimer& alarm) REQUIRES(process_tree) {
-    if (!alarm.armed.load(std::memory_order_acquire)) return {0, 0};
-    uint64_t now = monotonic_ns();
-    return {alarm.deadline_ns > now ? alarm.deadline_ns - now : 1, alarm.interval_ns};
-}
-
-// `wanted.value_ns` 0: off. Returns what was in force.
-AlarmState set_alarm(AlarmState wanted) {
+// Returns what is in force; `wanted` (nullptr: no change) takes its place, value_ns 0: off.
+AlarmState exchange_alarm(const AlarmState* wanted) {
     AlarmTimer& alarm = current_process().alarm;
     MutexGuard tree(process_tree);
-    AlarmState old = alarm_state(alarm);
-    if (alarm.armed.load(std::memory_order_acquire)) timer_cancel(alarm);
-    alarm.armed.store(wanted.value_ns != 0, std::memory_order_relaxed);
-    if (wanted.value_ns == 0) return old;
+    AlarmState old = {0, 0};
+    bool armed = alarm.armed.load(std::memory_order_acquire);
+    uint64_t now = monotonic_ns();
+    if (armed) old = {alarm.deadline_ns > now ? alarm.deadline_ns - now : 1, alarm.interval_ns};
+    if (wanted == nullptr) return old;
+    if (armed) timer_cancel(alarm);
+    alarm.armed.store(wanted->value_ns != 0, std::memory_order_relaxed);
+    if (wanted->value_ns == 0) return old;
     alarm.callback = alarm_fired;
-    alarm.deadline_ns = monotonic_ns() + wanted.value_ns;
-    alarm.interval_ns = wanted.interval_ns;
+    alarm.deadline_ns = now + wanted->value_ns;
+    alarm.interval_ns = wanted->interval_ns;
     timer_start(alarm);
     return old;
+}
+
+abi::IntervalTimer to_interval_timer(const AlarmState& state) {
+    return {to_time_val(state.interval_ns), to_time_val(state.value_ns)};
 }
 
 constexpr int kTimerReal = 0;  // ITIMER_REAL, the only kind there is
@@ -217,12 +187,7 @@ constexpr int kTimerReal = 0;  // ITIMER_REAL, the only kind there is
 
 Result<void> sys_getitimer(int which, UserOut<abi::IntervalTimer> value) {
     if (which != kTimerReal) return Error(EINVAL);
-    AlarmState state;
-    {
-        MutexGuard tree(process_tree);
-        state = alarm_state(current_process().alarm);
-    }
-    return value.write({to_time_val(state.interval_ns), to_time_val(state.value_ns)});
+    return value.write(to_interval_timer(exchange_alarm(nullptr)));
 }
 
 Result<void> sys_setitimer(int which, UserIn<abi::IntervalTimer> value,
@@ -233,13 +198,13 @@ Result<void> sys_setitimer(int which, UserIn<abi::IntervalTimer> value,
         abi::IntervalTimer timer = TRY(value.read());
         wanted = {TRY(to_ns(timer.value)), TRY(to_ns(timer.interval))};
     }
-    AlarmState before = set_alarm(wanted);
-    if (old.is_null()) return {};
-    return old.write({to_time_val(before.interval_ns), to_time_val(before.value_ns)});
+    AlarmState before = exchange_alarm(&wanted);
+    return old.is_null() ? Result<void>{} : old.write(to_interval_timer(before));
 }
 
 // Whole seconds, rounded up: 0 would say that there was no alarm.
 Result<uint32_t> sys_alarm(uint32_t seconds) {
-    AlarmState before = set_alarm({seconds * kNsPerSecond, 0});
+    AlarmState wanted = {seconds * kNsPerSecond, 0};
+    AlarmState before = exchange_alarm(&wanted);
     return static_cast<uint32_t>((before.value_ns + kNsPerSecond - 1) / kNsPerSecond);
 }

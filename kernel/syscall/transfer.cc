@@ -3,6 +3,7 @@
 // Each holds a reference of the File while it runs, so that close(2) in another thread
 // does not end a transfer. User memory is reached through IoBuffer only.
 #include <algorithm>
+#include <optional>
 #include <span>
 
 #include "kernel/fs/file.h"
@@ -28,11 +29,6 @@ Result<FileRef> open_for_writing(int fd) {
     return file;
 }
 
-Result<IoBuffer> user_buffer(VirtAddr address, uint64_t size) {
-    if (!is_user_range(address, size)) return Error(EFAULT);
-    return IoBuffer::user(address, std::min(size, kMaxTransfer));
-}
-
 // Writing to a pipe without readers is a signal, too.
 Result<size_t> or_sigpipe(Result<size_t> result) {
     if (!result.ok() && result.error().number() == EPIPE) [[unlikely]]
@@ -40,28 +36,20 @@ Result<size_t> or_sigpipe(Result<size_t> result) {
     return result;
 }
 
-Result<size_t> read_offset(File& file, IoBuffer& buffer, int64_t offset) {
-    if (offset < 0) return Error(EINVAL);
-    if (!file.seekable()) return Error(ESPIPE);
-    return file.read_at(buffer, static_cast<uint64_t>(offset));
-}
-
-Result<size_t> write_offset(File& file, IoBuffer& buffer, int64_t offset) {
-    if (offset < 0) return Error(EINVAL);
-    if (!file.seekable()) return Error(ESPIPE);
-    return file.write_at(buffer, static_cast<uint64_t>(offset));
-}
-
-// The kernel's copy of an iovec array.
-class Vectors {
+// The caller's memory: one range, or the kernel's copy of an iovec array.
+class UserMemory {
   public:
-    Vectors() = default;
-    Vectors(const Vectors&) = delete;
-    Vectors& operator=(const Vectors&) = delete;
-    ~Vectors() {
+    UserMemory() = default;
+    UserMemory(const UserMemory&) = delete;
+    UserMemory& operator=(const UserMemory&) = delete;
+    ~UserMemory() {
         if (entries_ != short_) kfree(entries_, count_ * sizeof(UserIovec));
     }
-    Result<IoBuffer> read(VirtAddr address, int count);
+    Result<IoBuffer> range(VirtAddr address, uint64_t size) {
+        if (!is_user_range(address, size)) return Error(EFAULT);
+        return IoBuffer::user(address, std::min(size, kMaxTransfer));
+    }
+    Result<IoBuffer> vectors(VirtAddr address, int count);
 
   private:
     UserIovec short_[8];
@@ -69,7 +57,7 @@ class Vectors {
     size_t count_ = 0;
 };
 
-Result<IoBuffer> Vectors::read(VirtAddr address, int count) {
+Result<IoBuffer> UserMemory::vectors(VirtAddr address, int count) {
     if (count < 0 || count > kMaxVectors) return Error(EINVAL);
     count_ = static_cast<size_t>(count);
     if (count_ > std::size(short_)) {
@@ -91,58 +79,62 @@ Result<IoBuffer> Vectors::read(VirtAddr address, int count) {
     return IoBuffer::user_vectors({entries_, count_}, std::min(total, kMaxTransfer));
 }
 
+// The transfers of read and write and their relatives. `memory` gives the buffer once the
+// descriptor is known to be good; without `offset` the file's own counts.
+template <typename Memory>
+Result<size_t> do_read(int fd, Memory memory, std::optional<int64_t> offset = {}) {
+    FileRef file = TRY(open_for_reading(fd));
+    UserMemory user;
+    IoBuffer buffer = TRY(memory(user));
+    if (!offset) return file->read(buffer);
+    if (*offset < 0) return Error(EINVAL);
+    if (!file->seekable()) return Error(ESPIPE);
+    return file->read_at(buffer, static_cast<uint64_t>(*offset));
+}
+
+template <typename Memory>
+Result<size_t> do_write(int fd, Memory memory, std::optional<int64_t> offset = {}) {
+    FileRef file = TRY(open_for_writing(fd));
+    UserMemory user;
+    IoBuffer buffer = TRY(memory(user));
+    if (!offset) return or_sigpipe(file->write(buffer));
+    if (*offset < 0) return Error(EINVAL);
+    if (!file->seekable()) return Error(ESPIPE);
+    return file->write_at(buffer, static_cast<uint64_t>(*offset));
+}
+
+auto range(VirtAddr address, uint64_t size) {
+    return [=](UserMemory& user) { return user.range(address, size); };
+}
+auto vectors(VirtAddr address, int count) {
+    return [=](UserMemory& user) { return user.vectors(address, count); };
+}
+
 }  // namespace
 
 Result<size_t> sys_read(int fd, VirtAddr to, uint64_t size) {
-    FileRef file = TRY(open_for_reading(fd));
-    IoBuffer buffer = TRY(user_buffer(to, size));
-    return file->read(buffer);
+    return do_read(fd, range(to, size));
 }
-
 Result<size_t> sys_write(int fd, VirtAddr from, uint64_t size) {
-    FileRef file = TRY(open_for_writing(fd));
-    IoBuffer buffer = TRY(user_buffer(from, size));
-    return or_sigpipe(file->write(buffer));
+    return do_write(fd, range(from, size));
 }
-
 Result<size_t> sys_pread64(int fd, VirtAddr to, uint64_t size, int64_t offset) {
-    FileRef file = TRY(open_for_reading(fd));
-    IoBuffer buffer = TRY(user_buffer(to, size));
-    return read_offset(*file, buffer, offset);
+    return do_read(fd, range(to, size), offset);
 }
-
 Result<size_t> sys_pwrite64(int fd, VirtAddr from, uint64_t size, int64_t offset) {
-    FileRef file = TRY(open_for_writing(fd));
-    IoBuffer buffer = TRY(user_buffer(from, size));
-    return write_offset(*file, buffer, offset);
+    return do_write(fd, range(from, size), offset);
 }
-
-Result<size_t> sys_readv(int fd, VirtAddr vectors, int count) {
-    FileRef file = TRY(open_for_reading(fd));
-    Vectors copy;
-    IoBuffer buffer = TRY(copy.read(vectors, count));
-    return file->read(buffer);
+Result<size_t> sys_readv(int fd, VirtAddr iovecs, int count) {
+    return do_read(fd, vectors(iovecs, count));
 }
-
-Result<size_t> sys_writev(int fd, VirtAddr vectors, int count) {
-    FileRef file = TRY(open_for_writing(fd));
-    Vectors copy;
-    IoBuffer buffer = TRY(copy.read(vectors, count));
-    return or_sigpipe(file->write(buffer));
+Result<size_t> sys_writev(int fd, VirtAddr iovecs, int count) {
+    return do_write(fd, vectors(iovecs, count));
 }
-
-Result<size_t> sys_preadv(int fd, VirtAddr vectors, int count, int64_t offset) {
-    FileRef file = TRY(open_for_reading(fd));
-    Vectors copy;
-    IoBuffer buffer = TRY(copy.read(vectors, count));
-    return read_offset(*file, buffer, offset);
+Result<size_t> sys_preadv(int fd, VirtAddr iovecs, int count, int64_t offset) {
+    return do_read(fd, vectors(iovecs, count), offset);
 }
-
-Result<size_t> sys_pwritev(int fd, VirtAddr vectors, int count, int64_t offset) {
-    FileRef file = TRY(open_for_writing(fd));
-    Vectors copy;
-    IoBuffer buffer = TRY(copy.read(vectors, count));
-    return write_offset(*file, buffer, offset);
+Result<size_t> sys_pwritev(int fd, VirtAddr iovecs, int count, int64_t offset) {
+    return do_write(fd, vectors(iovecs, count), offset);
 }
 
 Result<uint64_t> sys_lseek(int fd, int64_t offset, int whence) {

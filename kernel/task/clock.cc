@@ -8,20 +8,32 @@ namespace {
 
 uint64_t realtime_at_boot = 0;  // when monotonic_ns() was 0
 
-TimeSpec time_of_day() {
-    uint64_t now = realtime_ns();
-    return {static_cast<int64_t>(now / kNsPerSecond), static_cast<int64_t>(now % kNsPerSecond)};
-}
-
 }  // namespace
 
 void clock_init() {
     realtime_at_boot = rtc_read() * kNsPerSecond - monotonic_ns();
-    vfs_set_clock(time_of_day);
+    vfs_set_clock([] { return to_time_spec(realtime_ns()); });
 }
 
 uint64_t realtime_ns() { return realtime_at_boot + monotonic_ns(); }
 
 uint64_t realtime_to_monotonic(uint64_t realtime) {
     return realtime > realtime_at_boot ? realtime - realtime_at_boot : 0;
+}
+
+Result<uint64_t> to_ns(const TimeSpec& time) {
+    constexpr int64_t kSecond = kNsPerSecond, kLongest = INT64_MAX / kSecond - 1;
+    if (time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds >= kSecond)
+        return Error(EINVAL);
+    if (time.seconds > kLongest) return uint64_t{INT64_MAX};
+    return static_cast<uint64_t>(time.seconds * kSecond + time.nanoseconds);
+}
+
+TimeSpec to_time_spec(uint64_t ns) {
+    return {static_cast<int64_t>(ns / kNsPerSecond), static_cast<int64_t>(ns % kNsPerSecond)};
+}
+
+abi::TimeVal to_time_val(uint64_t ns) {
+    TimeSpec time = to_time_spec(ns);
+    return {time.seconds, time.nanoseconds / 1000};
 }

@@ -1,6 +1,11 @@
-// The time of day: the battery-backed clock as read at boot, plus the time since.
+// The time of day (the battery-backed clock as read at boot, plus the time since), and times
+// in the forms that programs give and take.
 #pragma once
 #include <cstdint>
+
+#include "kernel/abi/system.h"
+#include "kernel/base/result.h"
+#include "kernel/fs/inode.h"
 
 inline constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
@@ -10,3 +15,8 @@ void clock_init();
 uint64_t realtime_ns();
 // The monotonic time at which it is `realtime` (0 when that was before boot).
 uint64_t realtime_to_monotonic(uint64_t realtime);
+
+// EINVAL when it is negative or has a second or more of nanoseconds; cut to INT64_MAX.
+Result<uint64_t> to_ns(const TimeSpec& time);
+TimeSpec to_time_spec(uint64_t ns);
+abi::TimeVal to_time_val(uint64_t ns);

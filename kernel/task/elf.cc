@@ -10,7 +10,6 @@
 namespace {
 
 constexpr uint8_t kIdent[7] = {0x7f, 'E', 'L', 'F', 2 /* 64 bits */, 1 /* little endian */, 1};
-constexpr uint64_t kMaxInterpreterPath = 4096;
 
 bool in_file(uint64_t offset, uint64_t size, uint64_t file_size) {
     return offset <= file_size && size <= file_size - offset;
@@ -83,8 +82,7 @@ Result<ElfImage> parse_elf(std::span<const uint8_t> head, uint64_t file_size) {
         memcpy(&entry, head.data() + header.program_headers + i * sizeof entry, sizeof entry);
         if (entry.type == abi::kElfLoad) TRY(add_segment(image, entry, file_size));
         if (entry.type != abi::kElfInterpreter) continue;
-        if (entry.file_size < 2 || entry.file_size > kMaxInterpreterPath ||
-            !in_file(entry.offset, entry.file_size, file_size))
+        if (entry.file_size < 2 || !in_file(entry.offset, entry.file_size, head.size()))
             return Error(ENOEXEC);
         image.interpreter_offset = entry.offset;
         image.interpreter_size = entry.file_size;

@@ -22,7 +22,7 @@ struct ElfImage {
     uint64_t entry;            // before relocation
     uint64_t program_headers;  // their address in memory, before relocation; 0: not loaded
     uint16_t program_header_count;
-    uint64_t interpreter_offset;  // in the file
+    uint64_t interpreter_offset;  // in `head`
     uint64_t interpreter_size;    // with the NUL; 0: none
     uint64_t low, high;           // page-aligned bounds of all segments
     uint32_t segment_count;
@@ -32,5 +32,5 @@ struct ElfImage {
 // `head` is the file's beginning (at most one page), `file_size` the size of all of it.
 // ENOEXEC for anything that is not a sound x86-64 program: segments out of order, outside
 // the file or outside user space (for a relocatable one: larger than that), program headers
-// beyond `head`.
+// or interpreter path beyond `head`.
 Result<ElfImage> parse_elf(std::span<const uint8_t> head, uint64_t file_size);

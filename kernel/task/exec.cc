@@ -10,6 +10,8 @@
 // The stack that the program finds (System V ABI x86-64, 3.4.1), from the top:
 //   a null word; the strings; 16 random bytes and the platform's name; padding;
 //   auxiliary vector; environment pointers, null; argument pointers, null; count <- RSP
+#include <optional>
+
 #include "kernel/abi/elf.h"
 #include "kernel/arch/features.h"
 #include "kernel/arch/fpu.h"
@@ -95,7 +97,6 @@ class Exec {
     Result<void> follow_scripts();
     Result<void> pack(const ArgumentLists& lists);
     Result<void> build_space();
-    Result<void> unshare();
 
     void replace_space();
     void reset_process();
@@ -113,8 +114,8 @@ class Exec {
     uint32_t prefix_count_ = 0;
     uint32_t argument_count_ = 0, environment_count_ = 0;
     AddressSpace* space_ = nullptr;
-    LoadedImage main_{}, interpreter_{};
-    bool has_interpreter_ = false;
+    LoadedImage main_{};
+    std::optional<LoadedImage> interpreter_;
 };
 
 // #!: the script's argv[0] gives way to "interpreter [argument] script", and the
@@ -171,28 +172,22 @@ Result<void> Exec::build_space() {
     space_->init_break(image.high + main_.bias);
     if (image.interpreter_size == 0) return {};
 
-    PageBuffer path = TRY(PageBuffer::create());
-    TRY(file_.read(path.data(), image.interpreter_offset, image.interpreter_size));
+    PageBuffer path = TRY(PageBuffer::create());  // a copy, as others may write to the file
+    memcpy(path.data(), file_.head().data() + image.interpreter_offset, image.interpreter_size);
     if (path.data()[image.interpreter_size - 1] != '\0') return Error(ENOEXEC);
     ProgramFile interpreter = TRY(ProgramFile::open(path.data()));
     ElfImage interpreter_image = TRY(parse_elf(interpreter.head(), interpreter.size));
     interpreter_ = TRY(map_program(*space_, interpreter, interpreter_image, 0));
-    has_interpreter_ = true;
     return {};
 }
 
-// Descriptors and actions shared with another process become ours alone.
-Result<void> Exec::unshare() {
-    if (process_.files->shared()) {
-        FdTable* files = TRY(process_.files->clone());
-        MutexGuard tree(process_tree);
-        std::exchange(process_.files, files)->unref();
-    }
-    if (process_.signals.actions->shared()) {
-        SignalActions* actions = TRY(process_.signals.actions->clone());
-        MutexGuard tree(process_tree);
-        std::exchange(process_.signals.actions, actions)->unref();
-    }
+// What is shared with another process becomes ours alone.
+template <typename T>
+Result<void> unshare(T*& object) {
+    if (!object->shared()) return {};
+    T* own = TRY(object->clone());
+    MutexGuard tree(process_tree);
+    std::exchange(object, own)->unref();
     return {};
 }
 
@@ -200,7 +195,8 @@ Result<void> Exec::prepare(const ArgumentLists& lists) {
     TRY(follow_scripts());
     TRY(pack(lists));
     TRY(build_space());
-    return unshare();
+    TRY(unshare(process_.files));
+    return unshare(process_.signals.actions);
 }
 
 // ---- The point of no return ----
@@ -236,50 +232,37 @@ void Exec::reset_process() {
 void Exec::reset_thread(Thread& thread) {
     thread.robust_list = thread.clear_child_tid = 0;
     signal_stack(thread) = {};
-    const char* name = path_;
-    for (const char* c = path_; *c != '\0'; c++) {
-        if (*c == '/' && c[1] != '\0') name = c + 1;
-    }
-    copy_string(thread.name, name, sizeof thread.name);
+    std::string_view path(path_);  // of a file, so no slash is its last character
+    copy_string(thread.name, path_ + path.rfind('/') + 1, sizeof thread.name);
     fpu_init_area(thread.fpu);
     fpu_restore(thread.fpu);
     user_bases_set(0, 0);
 }
 
-// Writes 64-bit words upward from an address, many at a time.
-class WordWriter {
-  public:
-    explicit WordWriter(VirtAddr address) : address_(address) {}
-    Result<void> put(uint64_t word) {
-        words_[count_++] = word;
-        return count_ == kCapacity ? flush() : Result<void>{};
-    }
-    Result<void> flush() {
-        TRY(copy_to_user(address_, words_, count_ * sizeof(uint64_t)));
-        address_ += count_ * sizeof(uint64_t);
-        count_ = 0;
-        return {};
-    }
-
-  private:
-    static constexpr size_t kCapacity = 64;
-    VirtAddr address_;
-    size_t count_ = 0;
-    uint64_t words_[kCapacity];
-};
-
 constexpr uint64_t kAuxiliaryWords = 2 * 20;
 
 Result<void> Exec::write_words(VirtAddr sp, VirtAddr strings, VirtAddr block) {
     const ElfImage& image = main_.image;
-    WordWriter out(sp);
-    TRY(out.put(argument_count_));
+    // Words go to the stack many at a time.
+    uint64_t words[64];
+    size_t count = 0;
+    auto flush = [&]() -> Result<void> {
+        TRY(copy_to_user(sp, words, count * sizeof(uint64_t)));
+        sp += count * sizeof(uint64_t);
+        count = 0;
+        return {};
+    };
+    auto put = [&](uint64_t word) -> Result<void> {
+        words[count++] = word;
+        return count == std::size(words) ? flush() : Result<void>{};
+    };
+    TRY(put(argument_count_));
     uint32_t index = 0;
-    for (; index < argument_count_; index++) TRY(out.put(strings + args_.offset(index)));
-    TRY(out.put(0));
+    for (; index < argument_count_; index++) TRY(put(strings + args_.offset(index)));
+    TRY(put(0));
     for (; index < argument_count_ + environment_count_; index++)
-        TRY(out.put(strings + args_.offset(index)));
-    TRY(out.put(0));
+        TRY(put(strings + args_.offset(index)));
+    TRY(put(0));
     VirtAddr headers = image.program_headers == 0 ? 0 : image.program_headers + main_.bias;
     constexpr uint64_t kHwcap2FsGsBase = 2;
     const uint64_t auxiliary[kAuxiliaryWords / 2][2] = {
@@ -287,7 +270,7 @@ Result<void> Exec::write_words(VirtAddr sp, VirtAddr strings, VirtAddr block) {
         {abi::kAuxProgramHeaderSize, sizeof(abi::ElfProgramHeader)},
         {abi::kAuxProgramHeaderCount, image.program_header_count},
         {abi::kAuxPageSize, kPageSize},
-        {abi::kAuxBase, has_interpreter_ ? interpreter_.bias : 0},
+        {abi::kAuxBase, interpreter_ ? interpreter_->bias : 0},
         {abi::kAuxFlags, 0},
         {abi::kAuxEntry, image.entry + main_.bias},
         {abi::kAuxUid, process_.uid},
@@ -305,10 +288,10 @@ Result<void> Exec::write_words(VirtAddr sp, VirtAddr strings, VirtAddr block) {
         {abi::kAuxNull, 0},
     };
     for (const auto& [key, value] : auxiliary) {
-        TRY(out.put(key));
-        TRY(out.put(value));
+        TRY(put(key));
+        TRY(put(value));
     }
-    return out.flush();
+    return flush();
 }
 
 // Returns the stack pointer that the program starts with.
@@ -343,10 +326,10 @@ void Exec::commit(TrapFrame& frame) {
     reset_process();
     reset_thread(*current_thread());
     Result<void> cleared = clear_tails(main_);
-    if (cleared.ok() && has_interpreter_) cleared = clear_tails(interpreter_);
+    if (cleared.ok() && interpreter_) cleared = clear_tails(*interpreter_);
     Result<VirtAddr> sp = build_stack();
     if (!cleared.ok() || !sp.ok()) return begin_exit_group(SIGKILL);
-    const LoadedImage& first = has_interpreter_ ? interpreter_ : main_;
+    const LoadedImage& first = interpreter_ ? *interpreter_ : main_;
     constexpr uint64_t kFlagsAtStart = 0x202;  // IF and the bit that is always set
     // RCX differs from RIP, so the way out restores all registers (solutions/3-syscall).
     frame = {};

@@ -40,16 +40,6 @@ Result<char*> PackedArgs::PageList::make(ArgSource& source, uint64_t index) {
     return page;
 }
 
-Result<void> PackedArgs::begin_string() {
-    if (bytes_ + (count_ + 1) * kPointerSize > limit_) return Error(E2BIG);
-    char* page = TRY(offsets_.make(source_, count_ / kOffsetsPerPage));
-    reinterpret_cast<uint32_t*>(page)[count_ % kOffsetsPerPage] =
-        static_cast<uint32_t>(bytes_);
-    string_start_ = bytes_;
-    count_++;
-    return {};
-}
-
 Result<char*> PackedArgs::room(uint64_t& size) {
     uint64_t left = std::min(limit_ - count_ * kPointerSize - bytes_,
                              kMaxString - (bytes_ - string_start_));
@@ -59,39 +49,47 @@ Result<char*> PackedArgs::room(uint64_t& size) {
     return page + bytes_ % kPageSize;
 }
 
-Result<void> PackedArgs::add(std::string_view text) {
-    TRY(begin_string());
+// One string, whose next bytes, up to its NUL and at most `size`, come from fetch(to, size).
+template <typename Fetch>
+Result<void> PackedArgs::append(Fetch fetch) {
+    if (bytes_ + (count_ + 1) * kPointerSize > limit_) return Error(E2BIG);
+    char* page = TRY(offsets_.make(source_, count_ / kOffsetsPerPage));
+    reinterpret_cast<uint32_t*>(page)[count_ % kOffsetsPerPage] =
+        static_cast<uint32_t>(bytes_);
+    string_start_ = bytes_;
+    count_++;
     for (bool ended = false; !ended;) {
         uint64_t size;
         char* to = TRY(room(size));
-        size_t part = std::min<size_t>(size, text.size());
-        memcpy(to, text.data(), part);
-        text.remove_prefix(part);
-        ended = text.empty() && part < size;
-        if (ended) to[part++] = '\0';
+        size_t part = TRY(fetch(to, size));
+        if (part == 0 || part > size) return Error(EFAULT);
+        ended = to[part - 1] == '\0';
         bytes_ += part;
     }
     return {};
 }
 
+Result<void> PackedArgs::add(std::string_view text) {
+    return append([&text](char* to, size_t size) -> Result<size_t> {
+        size_t part = std::min(size, text.size());
+        memcpy(to, text.data(), part);
+        text.remove_prefix(part);
+        if (part < size) to[part++] = '\0';
+        return part;
+    });
+}
+
 Result<uint32_t> PackedArgs::add_array(uint64_t array, uint32_t skip) {
     if (array == 0) return uint32_t{0};
-    uint32_t added = 0;
-    for (uint64_t i = 0;; i++) {
+    for (uint32_t i = 0;; i++) {
         uint64_t string = TRY(source_.fetch_pointer(array + i * kPointerSize));
-        if (string == 0) return added;
+        if (string == 0) return i < skip ? 0 : i - skip;
         if (i < skip) continue;
-        TRY(begin_string());
-        added++;
-        for (bool ended = false; !ended;) {
-            uint64_t size;
-            char* to = TRY(room(size));
+        TRY(append([&](char* to, size_t size) -> Result<size_t> {
             size_t part = TRY(source_.fetch_string(to, string, size));
-            if (part == 0 || part > size) return Error(EFAULT);
-            ended = to[part - 1] == '\0';
             string += part;
-            bytes_ += part;
-        }
+            return part;
+        }));
     }
 }
 

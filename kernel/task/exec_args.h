@@ -65,7 +65,8 @@ class PackedArgs {
     static constexpr uint64_t kOffsetsPerPage = kPageSize / sizeof(uint32_t);
     static_assert(kMaxBytes / kPageSize <= PageList::kMaxPages);
 
-    Result<void> begin_string();
+    template <typename Fetch>
+    Result<void> append(Fetch fetch);
     Result<char*> room(uint64_t& size);  // for the next bytes, until the page or limit ends
 
     ArgSource& source_;

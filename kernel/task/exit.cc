@@ -58,25 +58,20 @@ void finish_vfork(Process& process) REQUIRES(process_tree) {
     process.vfork = nullptr;
 }
 
+// The rest goes with the zombie.
 void drop_resources(Process& process) {
     AddressSpace* space;
     FdTable* files;
-    Inode *directory, *executable;
     bool armed;
     {
         MutexGuard tree(process_tree);
-        SpinGuard guard(process.lock);
         space = std::exchange(process.space, nullptr);
         files = std::exchange(process.files, nullptr);
-        directory = std::exchange(process.working_directory, nullptr);
-        executable = std::exchange(process.executable, nullptr);
         armed = process.alarm.armed.exchange(false, std::memory_order_acquire);
     }
     if (armed) timer_cancel(process.alarm);
     if (files != nullptr) files->unref();
     if (space != nullptr) space->unref();
-    if (directory != nullptr) directory->unref();
-    if (executable != nullptr) executable->unref();
 }
 
 void announce_child_event(Process& parent) REQUIRES(process_tree) {
@@ -134,6 +129,7 @@ void exit_thread() {
     Process& process = *thread.process;
     release_user_locks(thread, process);
     if (leave_process(thread, process)) end_process(thread, process);
+    signal_destroy_thread(thread);
     thread_exit();
 }
 

@@ -113,27 +113,22 @@ void copy_attributes(Process& parent, Process& child) {
     copy_string(child.executable_path, parent.executable_path, sizeof child.executable_path);
 }
 
+template <typename T>
+Result<T*> share_or_clone(T* resource, bool share) {
+    if (!share) return resource->clone();
+    resource->ref();
+    return resource;
+}
+
 Result<void> copy_resources(Process& parent, Process& child, uint64_t flags) {
-    if ((flags & abi::kCloneFiles) != 0) {
-        child.files = parent.files;
-        child.files->ref();
-    } else {
-        child.files = TRY(parent.files->clone());
-    }
-    if ((flags & abi::kCloneSighand) != 0) {
-        child.signals.actions = parent.signals.actions;
-        child.signals.actions->ref();
-    } else {
-        child.signals.actions = TRY(parent.signals.actions->clone());
-        if ((flags & abi::kCloneClearSighand) != 0) child.signals.actions->reset_handlers();
-    }
-    if ((flags & abi::kCloneVm) != 0) {
-        child.space = parent.space;
-        child.space->ref();
-        parent.shares_space = child.shares_space = true;
-    } else {
-        child.space = TRY(parent.space->clone());
-    }
+    child.files = TRY(share_or_clone(parent.files, (flags & abi::kCloneFiles) != 0));
+    bool share_actions = (flags & abi::kCloneSighand) != 0;
+    child.signals.actions = TRY(share_or_clone(parent.signals.actions, share_actions));
+    if (!share_actions && (flags & abi::kCloneClearSighand) != 0)
+        child.signals.actions->reset_handlers();
+    bool share_space = (flags & abi::kCloneVm) != 0;
+    child.space = TRY(share_or_clone(parent.space, share_space));
+    if (share_space) parent.shares_space = child.shares_space = true;
     return {};
 }
 
@@ -152,24 +147,33 @@ Result<Process*> create_process(const CloneRequest& request) {
 
 // A signal to the group must reach either the parent before the child exists, or both: when
 // one is there already the call is left undone, and done again after the signal.
-Result<void> publish_process(Process& process, Thread& thread, uint64_t flags,
-                             VforkWait& vfork) {
+Result<void> link_child(Process& child, Thread& thread, uint64_t flags) {
     Process& current = current_process();
     MutexGuard tree(process_tree);
     if (sleep_interrupted()) return Error(kERESTARTNOINTR);
     bool sibling = (flags & abi::kCloneParent) != 0 && current.parent != nullptr;
-    thread.tid = process.pid = allocate_tid();
-    process.group = current.group;
-    process.session = current.session;
-    if ((flags & abi::kCloneVfork) != 0) process.vfork = &vfork;
-    link_process(process, sibling ? current.parent : &current);
-    return link_thread(process, thread);
+    thread.tid = child.pid = allocate_tid();
+    child.group = current.group;
+    child.session = current.session;
+    link_process(child, sibling ? current.parent : &current);
+    return link_thread(child, thread);
+}
+
+Result<void> publish_process(Thread& thread, const CloneRequest& request, VforkWait& vfork) {
+    Process* child = thread.process = TRY(create_process(request));
+    thread.space = child->space;
+    if ((request.flags & abi::kCloneVfork) != 0) child->vfork = &vfork;
+    Result<void> linked = link_child(*child, thread, request.flags);
+    if (!linked.ok()) destroy(child);
+    return linked;
 }
 
 Result<void> publish_thread(Thread& thread) {
+    Process& process = *(thread.process = &current_process());
+    thread.space = process.space;
     MutexGuard tree(process_tree);
     thread.tid = allocate_tid();
-    return link_thread(*thread.process, thread);
+    return link_thread(process, thread);
 }
 
 // The parent sleeps until the child gives the address space back; only its own death ends
@@ -197,25 +201,10 @@ Result<int32_t> clone_current(const CloneRequest& request) {
     bool is_vfork = (request.flags & abi::kCloneVfork) != 0;
     Thread* thread = TRY(create_thread(request));
     VforkWait vfork;
-    Process* process = &current_process();
-    Result<void> published;
-    if (is_thread) {
-        thread->process = process;
-        thread->space = process->space;
-        published = publish_thread(*thread);
-    } else {
-        Result<Process*> created = create_process(request);
-        if (!created.ok()) {
-            discard_thread(*thread);
-            return created.error();
-        }
-        process = thread->process = created.value();
-        thread->space = process->space;
-        published = publish_process(*process, *thread, request.flags, vfork);
-    }
+    Result<void> published =
+        is_thread ? publish_thread(*thread) : publish_process(*thread, request, vfork);
     if (!published.ok()) {
         discard_thread(*thread);
-        if (!is_thread) destroy(process);
         return published.error();
     }
     int32_t tid = thread->tid;

@@ -4,12 +4,14 @@
 // and cannot move; a waiter whose page went away merely misses its wake-up).
 //
 // No lost wake-ups: the waiter files itself first and reads the word afterwards; the waker
-// changed the word before its call, which then takes the bucket's lock. Whoever gets that
-// lock second sees what the other did. The word is read without the lock, since user memory
-// may sleep.
+// changed the word before its call, which then takes the lock. Whoever gets that lock second
+// sees what the other did. The word is read without the lock, since user memory may sleep.
 //
-// A waiter lives on the sleeping thread's stack. It is unlinked and woken under its bucket's
-// lock, and the thread takes that lock before it leaves, so no waker is still at it then.
+// A waiter lives on the sleeping thread's stack. It is unlinked and woken under the lock,
+// and the thread takes that before it leaves, so no waker is still at it then.
+//
+// One lock for all: it is held for a walk of one short list, and user programs come here only
+// when they have to wait. A lock for each list would need two of them, in order, to requeue.
 #include "kernel/task/futex.h"
 
 #include "kernel/mm/address_space.h"
@@ -33,18 +35,39 @@ struct FutexWaiter {
     WaitQueue queue;
 };
 
-struct FutexBucket {
-    SpinLock lock{LockRank::Futex};
-    List<FutexWaiter, &FutexWaiter::link> waiters GUARDED_BY(lock);
-};
+using FutexList = List<FutexWaiter, &FutexWaiter::link>;
+SpinLock futex_lock{LockRank::Futex};
+FutexList lists[256] GUARDED_BY(futex_lock);
 
-constexpr uint32_t kBucketCount = 256;
-FutexBucket buckets[kBucketCount];
-
-FutexBucket& bucket_of(const FutexKey& key) {
+FutexList& list_of(const FutexKey& key) REQUIRES(futex_lock) {
     uint64_t mixed = (key.address >> 2) ^ (reinterpret_cast<uint64_t>(key.space) >> 6);
     mixed *= 0x9e3779b97f4a7c15;  // 2^64 / golden ratio: spreads neighbours
-    return buckets[mixed >> 56];
+    return lists[mixed >> 56];
+}
+
+// Takes at most `count` waiters with the key and one of the bits out of their list and calls
+// action(waiter) for each. Returns how many.
+template <typename Action>
+uint32_t take_waiters(const FutexKey& key, uint32_t count, uint32_t bits, Action action)
+    REQUIRES(futex_lock) {
+    uint32_t taken = 0;
+    FutexList& list = list_of(key);
+    FutexWaiter* waiter = list.front();
+    while (waiter != nullptr && taken < count) {
+        FutexWaiter* next = list.next(waiter);
+        if (waiter->key == key && (waiter->bits & bits) != 0) {
+            list.remove(waiter);
+            action(*waiter);
+            taken++;
+        }
+        waiter = next;
+    }
+    return taken;
+}
+
+void wake(FutexWaiter& waiter) {
+    waiter.woken.store(true, std::memory_order_seq_cst);
+    wake_all(waiter.queue);
 }
 
 Result<uint32_t> read_word(VirtAddr address) { return UserIn<uint32_t>(address).read(); }
@@ -73,10 +96,9 @@ Result<void> futex_wait(VirtAddr address, uint32_t expected, uint32_t bits,
     FutexWaiter waiter;
     waiter.key = TRY(key_of(address, is_private));
     waiter.bits = bits;
-    FutexBucket& bucket = bucket_of(waiter.key);
     {
-        SpinGuard guard(bucket.lock);
-        bucket.waiters.push_back(&waiter);
+        SpinGuard guard(futex_lock);
+        list_of(waiter.key).push_back(&waiter);
     }
     Result<void> result;
     Result<uint32_t> word = read_word(address);
@@ -89,32 +111,35 @@ Result<void> futex_wait(VirtAddr address, uint32_t expected, uint32_t bits,
             waiter.queue, [&] { return waiter.woken.load(std::memory_order_acquire); },
             WaitMode::Interruptible, deadline_ns);
     }
-    SpinGuard guard(bucket.lock);
-    if (waiter.link.linked()) bucket.waiters.remove(&waiter);
+    SpinGuard guard(futex_lock);
+    if (waiter.link.linked()) FutexList::remove(&waiter);
     // A wake-up that was spent on us counts, whatever else happened.
     if (waiter.woken.load(std::memory_order_relaxed)) return {};
     return result;
 }
 
-Result<uint32_t> futex_wake(VirtAddr address, uint64_t count, uint32_t bits,
+Result<uint32_t> futex_wake(VirtAddr address, uint32_t count, uint32_t bits,
                             bool is_private) {
     if (bits == 0) return Error(EINVAL);
     FutexKey key = TRY(key_of(address, is_private));
-    FutexBucket& bucket = bucket_of(key);
-    SpinGuard guard(bucket.lock);
-    uint32_t woken = 0;
-    FutexWaiter* waiter = bucket.waiters.front();
-    while (waiter != nullptr && woken < count) {
-        FutexWaiter* next = bucket.waiters.next(waiter);
-        if (waiter->key == key && (waiter->bits & bits) != 0) {
-            bucket.waiters.remove(waiter);
-            waiter->woken.store(true, std::memory_order_seq_cst);
-            wake_all(waiter->queue);
-            woken++;
-        }
-        waiter = next;
-    }
-    return woken;
+    SpinGuard guard(futex_lock);
+    return take_waiters(key, count, bits, wake);
+}
+
+Result<uint32_t> futex_requeue(VirtAddr from, VirtAddr to, uint32_t wake_count, uint32_t move,
+                               std::optional<uint32_t> expected, bool is_private) {
+    FutexKey from_key = TRY(key_of(from, is_private));
+    FutexKey to_key = TRY(key_of(to, is_private));
+    // Not atomic with what follows, as user memory is not read under the lock: the caller
+    // (pthread_cond_broadcast of older C libraries) holds the mutex that guards the word.
+    if (expected && TRY(read_word(from)) != *expected) return Error(EAGAIN);
+    SpinGuard guard(futex_lock);
+    uint32_t woken = take_waiters(from_key, wake_count, kFutexAnyBits, wake);
+    if (from_key == to_key) return woken;
+    return woken + take_waiters(from_key, move, kFutexAnyBits, [&](FutexWaiter& waiter) {
+        waiter.key = to_key;
+        list_of(to_key).push_back(&waiter);
+    });
 }
 
 // ---- Robust lists (Documentation/robust-futex-ABI of Linux) ----

@@ -1,6 +1,7 @@
 // Futexes (futex(2)): sleeping until a word in user memory may have changed.
 #pragma once
 #include <cstdint>
+#include <optional>
 
 #include "kernel/base/result.h"
 #include "kernel/base/types.h"
@@ -16,7 +17,13 @@ inline constexpr uint32_t kFutexAnyBits = ~0u;  // FUTEX_BITSET_MATCH_ANY
 Result<void> futex_wait(VirtAddr address, uint32_t expected, uint32_t bits,
                         uint64_t deadline_ns, bool is_private);
 // Wakes at most `count` waiters; returns how many.
-Result<uint32_t> futex_wake(VirtAddr address, uint64_t count, uint32_t bits, bool is_private);
+Result<uint32_t> futex_wake(VirtAddr address, uint32_t count, uint32_t bits, bool is_private);
+// Wakes `wake_count` waiters of `from` and lets at most `move` others wait at `to` instead, if
+// the word at `from` still holds `expected` (EAGAIN; none: whatever it holds). Returns how
+// many were woken or moved.
+Result<uint32_t> futex_requeue(VirtAddr from, VirtAddr to, uint32_t wake_count, uint32_t move,
+                               std::optional<uint32_t> expected, bool is_private);
+
 // The thread ends: marks the locks on its robust list (set_robust_list(2)) as abandoned and
 // wakes a waiter of each.
 void futex_release_robust_list(Thread& thread);

@@ -17,11 +17,6 @@ constexpr uint64_t kInfinity = ~0ull;  // RLIM_INFINITY
 constexpr const char* kEnvironment[] = {"HOME=/", "TERM=linux",
                                         "PATH=/bin:/sbin:/usr/bin:/usr/sbin", nullptr};
 
-void reap_thread(Thread& thread) {
-    if (thread.tid != 0) signal_destroy_thread(thread);  // kernel threads have none
-    thread_free(thread);
-}
-
 void seed_random() {
     uint64_t words[6] = {x86::rdtsc(), realtime_ns(), 0, 0, 0, 0};
     if (cpu_features.rdrand) {
@@ -105,7 +100,6 @@ void start_init(const char* path) {
 
 void task_init() {
     fault_init();
-    thread_set_reaper(reap_thread);
     set_interrupt_check(task_sleep_interrupted);
     clock_init();
     seed_random();

@@ -16,15 +16,9 @@ List<Process, &Process::all_link> all_processes;
 namespace {
 
 constexpr int32_t kMaxTid = 4 * 1024 * 1024;
-constexpr uint32_t kHashSize = 256;
 
-Process* hash_table[kHashSize];
 int32_t last_tid = 0;
 bool tids_wrapped = false;
-
-Process*& hash_bucket(int32_t pid) {
-    return hash_table[static_cast<uint32_t>(pid) % kHashSize];
-}
 
 bool tid_in_use(int32_t tid) {
     return find_process(tid) != nullptr || is_group_or_session(tid) ||
@@ -60,8 +54,6 @@ void link_process(Process& process, Process* parent) {
         p = all_processes.prev(p);
     }
     all_processes.insert_before(after, &process);
-    process.hash_next = hash_bucket(process.pid);
-    hash_bucket(process.pid) = &process;
     process.parent = parent;
     if (parent == nullptr) return;
     process.parent_pid.store(parent->pid, std::memory_order_relaxed);
@@ -71,9 +63,6 @@ void link_process(Process& process, Process* parent) {
 void release_zombie(Process& zombie) {
     zombie.parent->children.remove(&zombie);
     all_processes.remove(&zombie);
-    Process** link = &hash_bucket(zombie.pid);
-    while (*link != &zombie) link = &(*link)->hash_next;
-    *link = zombie.hash_next;
     destroy(&zombie);
 }
 
@@ -87,9 +76,10 @@ Result<void> link_thread(Process& process, Thread& thread) {
 }
 
 Process* find_process(int32_t pid) {
-    Process* process = hash_bucket(pid);
-    while (process != nullptr && process->pid != pid) process = process->hash_next;
-    return process;
+    for (Process& process : all_processes) {
+        if (process.pid == pid) return &process;
+    }
+    return nullptr;
 }
 
 bool is_group_or_session(int32_t id) {

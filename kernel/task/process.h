@@ -68,7 +68,6 @@ struct Process {
     WaitQueue thread_exit_wait;            // exec_thread sleeps here
     ListLink sibling_link;                 // parent's children
     ListLink all_link;                     // all_processes, by pid
-    Process* hash_next = nullptr;          // find_process
     SpinLock lock{LockRank::Process};
     WaitQueue child_wait;                  // wait4 sleeps here
     std::atomic<uint32_t> child_events{0}; // counts what wait4 may want to look at

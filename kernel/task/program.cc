@@ -69,21 +69,6 @@ Result<ProgramFile> ProgramFile::open(const char* path) {
     return file;
 }
 
-Result<void> ProgramFile::read(void* to, uint64_t offset, uint64_t size) const {
-    auto* out = static_cast<char*>(to);
-    while (size > 0) {
-        Result<Frame*> frame = source()->get_page(offset / kPageSize);
-        if (!frame.ok()) return Error(EIO);
-        PageBuffer page(frame.value());
-        uint64_t part = std::min(size, kPageSize - offset % kPageSize);
-        memcpy(out, page.data() + offset % kPageSize, part);
-        out += part;
-        offset += part;
-        size -= part;
-    }
-    return {};
-}
-
 bool is_script(std::span<const uint8_t> head) {
     return head.size() > 2 && head[0] == '#' && head[1] == '!';
 }

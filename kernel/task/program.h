@@ -41,8 +41,6 @@ struct ProgramFile {
                 size < kPageSize ? size : kPageSize};
     }
     PageSource* source() const { return inode->page_source(); }
-    // EIO where the file is shorter than that by now.
-    Result<void> read(void* to, uint64_t offset, uint64_t size) const;
 };
 
 // The first line of a script, "#! interpreter [argument]", in place.

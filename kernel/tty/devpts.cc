@@ -9,21 +9,10 @@
 namespace {
 
 constexpr uint32_t kRootMode = S_IFDIR | 0755, kSlaveMode = S_IFCHR | 0620;
-constexpr uint64_t kMagic = 0x1cd1;  // DEVPTS_SUPER_MAGIC, statfs(2)
 constexpr uint64_t kRootNumber = 1, kFirstSlaveNumber = 3;
 constexpr uint8_t kTypeDirectory = S_IFDIR >> 12, kTypeCharacter = S_IFCHR >> 12;
 
-class DevPts final : public FileSystem {
-  public:
-    Inode* root() override { return root_; }
-    const char* type_name() const override { return "devpts"; }
-    uint64_t magic() const override { return kMagic; }
-    void set_root(Inode* root) { root_ = root; }
-
-  private:
-    Inode* root_ = nullptr;
-};
-DevPts devpts;
+FileSystem devpts("devpts", 0x1cd1);  // DEVPTS_SUPER_MAGIC, statfs(2)
 
 class SlaveNode final : public Inode {
   public:
@@ -46,10 +35,7 @@ class SlaveNode final : public Inode {
 
 class Directory final : public Inode {
   public:
-    Directory() : Inode(kRootMode) {
-        number = kRootNumber;
-        file_system = &devpts;
-    }
+    Directory() : Inode(kRootMode) { number = kRootNumber; }
     Inode* parent() override { return this; }
     Result<Inode*> lookup(std::string_view name) override {
         auto index = parse_number(name, 0, kMaxPtys - 1);

@@ -19,7 +19,6 @@ inline constexpr uint64_t kDeviceTty0 = device_number(4, 0);
 inline constexpr uint64_t kDeviceTty = device_number(5, 0);
 inline constexpr uint64_t kDeviceConsole = device_number(5, 1);
 inline constexpr uint64_t kDevicePtmx = device_number(5, 2);
-inline constexpr uint32_t kSerialMajor = 4, kSerialFirstMinor = 64;
 inline constexpr uint32_t kPtsMajor = 136;
 
 // Adds the nodes to devfs and starts the console's input. After devfs_create, apic_init

@@ -87,13 +87,13 @@ void jump_to_null(Inspection& at) {
 
 // What a kernel that was broken like this must have done.
 void need_panic(const Guest& guest) {
-    auto error = guest.seen_texts.find("error");
-    if (error != guest.seen_texts.end()) stop_test("FAIL", "breaking the kernel: " + error->second);
     if (guest.outcome == Outcome::Panic) return;
+    auto error = guest.seen_texts.find("error");
     std::string verdict = guest.outcome == Outcome::Reset
                               ? "the exception in the kernel became a triple fault"
                               : std::string("the kernel did not panic: ") +
                                     outcome_name(guest.outcome);
+    if (error != guest.seen_texts.end()) verdict += "\nthe host's hand: " + error->second;
     stop_test("FAIL", verdict + "\n" + guest.diagnosis);
 }
 
