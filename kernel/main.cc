@@ -144,6 +144,7 @@ extern "C" [[noreturn]] void kmain(uint32_t magic, uint32_t info) {
     log_set_console(console_write_log);
     read_boot_info(magic, info);    // lab 1
     parse_kernel_options(boot_info.command_line);
+    log_set_console_level(static_cast<LogLevel>(kernel_options.log_level));
     detect_cpu_features();
     enable_cpu_features();
     descriptors_boot_cpu();         // lab 1; from here on traps are reported
@@ -152,7 +153,6 @@ extern "C" [[noreturn]] void kmain(uint32_t magic, uint32_t info) {
 
     acpi_init();
     apic_init();
-    apic_init_cpu();
     tsc_calibrate();                // lab 7
     log_set_clock(monotonic_ns);
     apic_timer_calibrate();

@@ -28,7 +28,7 @@ std::vector<Part> common_parts(uint64_t seed) {
     std::string run = kRun;
     return {
         {"layers", 10, "make layers"},
-        {"lines", 10, "make lines"},
+        {"lines", 10, "grader/checks/lines.sh --no-growth"},
         {"build", 240, "make -j2 && make -j2 PROFILE=release"},
         {"rebuild-does-nothing", 20,
          "make -j2 && test -z \"$(make 2>&1 | grep -v 'Nothing to be done')\""},
@@ -42,6 +42,12 @@ std::vector<Part> common_parts(uint64_t seed) {
         {"boot-uefi", 40, run + "--boot uefi" + kHello},
         {"boot-bochs", 90, run + "--emu bochs" + kHello},
         {"boot-icount-twice", 40, "grader/checks/deterministic.sh"},
+        {"posix", 90, run + "--smp 4 -- '/tests/posix > /tmp/log; status=$?; "
+                            "grep -v ^ok /tmp/log; exit $status'"},
+        {"signals", 40, run + "--smp 2 -- /tests/signals"},
+        {"threads", 60, "for n in 1 2 4; do " + run + "--smp $n -- "
+                        "'/tests/threads-musl && /tests/threads-glibc' || exit 1; done"},
+        {"programs", 120, "grader/checks/programs.sh --smp 2"},
         {"fuzz", 60, "grader/checks/fuzz.sh " + number(4)},
         {"reference", 360, "build/bin/mello grade"},
         {"starter", 150, "build/bin/mello grade --starter --lab " + number(seed % 4 + 1)},
@@ -55,8 +61,8 @@ std::vector<Part> proof_parts() {
         {"starters", 600, "build/bin/mello grade --starter"},
         {"all-mutants", 2400, "build/bin/mello mutants"},
         {"long-fuzz", 400, "grader/checks/fuzz.sh 60"},
-        {"boot-storm", 300, "grader/checks/storm.sh 60"},
-        {"soak", 200, "grader/checks/soak.sh 60"},
+        {"boot-storm", 300, "grader/checks/boot_soak.sh 60"},
+        {"stress", 240, "grader/checks/stress_soak.sh 60"},
     };
 }
 

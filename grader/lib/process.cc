@@ -32,7 +32,7 @@ void limit(int resource, uint64_t amount) {
 [[noreturn]] void become(const std::vector<std::string>& command,
                          const ProcessOptions& options, pid_t parent) {
     setpgid(0, 0);
-    // The group dies with the grader, however that ends.
+    // The child dies with the grader, however that ends (and so does what it started this way).
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(126);
     sigset_t none;

@@ -5,7 +5,7 @@
 namespace abi {
 inline constexpr uint64_t kCloneExitSignal = 0xff;  // the low byte of clone's flags
 inline constexpr uint64_t kCloneVm = 0x100, kCloneFs = 0x200, kCloneFiles = 0x400,
-                          kCloneSighand = 0x800, kClonePidfd = 0x1000, kCloneVfork = 0x4000,
+                          kCloneSighand = 0x800, kCloneVfork = 0x4000,
                           kCloneParent = 0x8000, kCloneThread = 0x10000,
                           kCloneSysvsem = 0x40000, kCloneSettls = 0x80000,
                           kCloneParentSettid = 0x100000, kCloneChildCleartid = 0x200000,

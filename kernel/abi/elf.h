@@ -22,7 +22,7 @@ struct ElfProgramHeader {
 static_assert(sizeof(ElfProgramHeader) == 56);
 
 inline constexpr uint16_t kElfExecutable = 2, kElfShared = 3, kElfMachineX86_64 = 62;
-inline constexpr uint32_t kElfLoad = 1, kElfInterpreter = 3, kElfGnuStack = 0x6474e551;
+inline constexpr uint32_t kElfLoad = 1, kElfInterpreter = 3;
 inline constexpr uint32_t kElfExecute = 1, kElfWrite = 2, kElfRead = 4;
 
 enum AuxiliaryType : uint64_t {

@@ -1,56 +1,7 @@
-// Error numbers of the Linux x86-64 ABI (asm-generic/errno-base.h, errno.h).
-// Host tests take the host's own header, which has the same numbers.
+// Error numbers of the Linux x86-64 ABI. For kernel, user programs and host tests alike they
+// come from the toolchain's own header; the other files here do the same with constants.
 #pragma once
-#if __STDC_HOSTED__
 #include <errno.h>
-#else
-#define EPERM 1
-#define ENOENT 2
-#define ESRCH 3
-#define EINTR 4
-#define EIO 5
-#define ENXIO 6
-#define E2BIG 7
-#define ENOEXEC 8
-#define EBADF 9
-#define ECHILD 10
-#define EAGAIN 11
-#define ENOMEM 12
-#define EACCES 13
-#define EFAULT 14
-#define ENOTBLK 15
-#define EBUSY 16
-#define EEXIST 17
-#define EXDEV 18
-#define ENODEV 19
-#define ENOTDIR 20
-#define EISDIR 21
-#define EINVAL 22
-#define ENFILE 23
-#define EMFILE 24
-#define ENOTTY 25
-#define ETXTBSY 26
-#define EFBIG 27
-#define ENOSPC 28
-#define ESPIPE 29
-#define EROFS 30
-#define EMLINK 31
-#define EPIPE 32
-#define EDOM 33
-#define ERANGE 34
-#define EDEADLK 35
-#define ENAMETOOLONG 36
-#define ENOLCK 37
-#define ENOSYS 38
-#define ENOTEMPTY 39
-#define ELOOP 40
-#define ENODATA 61
-#define EOVERFLOW 75
-#define ENOTSOCK 88
-#define EOPNOTSUPP 95
-#define EAFNOSUPPORT 97
-#define ETIMEDOUT 110
-#endif
 
 // Kernel-internal: an interrupted call that signal delivery turns into a restart or
 // EINTR (Linux include/linux/errno.h). Never seen by a user program.

@@ -10,6 +10,8 @@
 // Sources: Intel SDM vol. 3, chapter 10; Intel 82093AA data sheet (I/O APIC).
 #include "kernel/arch/apic.h"
 
+#include <algorithm>
+
 #include "kernel/arch/features.h"
 #include "kernel/arch/memory.h"
 #include "kernel/arch/topology.h"
@@ -64,11 +66,8 @@ uint32_t read(Register reg) {
 }
 
 void write(Register reg, uint32_t value) {
-    if (cpu_features.x2apic) {
-        x86::wrmsr(x86::kMsrX2ApicBase + reg / 16, value);
-    } else {
-        registers[reg / 4] = value;
-    }
+    if (cpu_features.x2apic) x86::wrmsr(x86::kMsrX2ApicBase + reg / 16, value);
+    else registers[reg / 4] = value;
 }
 
 // An IPI. In xAPIC mode the command takes two registers: no interrupt may come between, and
@@ -180,13 +179,9 @@ void apic_init_cpu() {
     write(kTimerDivide, kDivideBy1);
     write(kSpurious, kSoftwareEnable | kVectorSpurious);
     apic_eoi();  // of an interrupt that the firmware left in service
-    if (cpu_features.tsc_deadline) {
-        write(kLvtTimer, kTimerDeadline | kVectorTimer);
-        // The mode must have arrived before the first deadline is written (10.5.4.1).
-        asm volatile("mfence" : : : "memory");
-    } else {
-        write(kLvtTimer, kVectorTimer);
-    }
+    write(kLvtTimer, kVectorTimer | (cpu_features.tsc_deadline ? kTimerDeadline : 0));
+    // The mode must have arrived before the first deadline is written (10.5.4.1).
+    asm volatile("mfence" : : : "memory");
 }
 
 uint32_t apic_id() { return cpu_features.x2apic ? read(kId) : read(kId) >> 24; }
@@ -260,8 +255,6 @@ void apic_timer_arm(uint64_t ns) {
         return;
     }
     if (ns == 0) return write(kTimerInitial, 0);
-    auto ticks = static_cast<unsigned __int128>(ns) * timer_scale >> kScaleShift;
-    constexpr uint32_t kMost = ~0u;
-    if (ticks > kMost) ticks = kMost;
-    write(kTimerInitial, ticks == 0 ? 1 : static_cast<uint32_t>(ticks));
+    uint64_t ticks = mul_div(ns, timer_scale, 1ull << kScaleShift);
+    write(kTimerInitial, static_cast<uint32_t>(std::clamp(ticks, 1ul, 0xfffffffful)));
 }

@@ -34,7 +34,7 @@ struct BootInfo {
     PhysAddr initramfs_end;
     PhysAddr info_start;  // the loader's own block, to be kept until it is parsed
     PhysAddr info_end;
-    PhysAddr rsdp;         // 0: not told, search the BIOS area
+    PhysAddr rsdp;         // 0: not told
     uint8_t rsdp_copy[36]; // multiboot2 gives a copy of the RSDP instead of its address
     bool has_rsdp_copy;
     Framebuffer framebuffer;

@@ -32,13 +32,11 @@ struct alignas(kCacheLine) Cpu {
     uint32_t interrupt_depth;      // > 0 while an interrupt handler runs
     uint32_t held_locks;           // spin locks held, for the lock-rank checker
     const SpinLock* held[16];
-    bool tss_rsp0_valid;
 
     LabState<512> boot_lab;     // lab 1: GDT and TSS of this CPU
     LabState<4096> paging_lab;  // lab 2: frame cache
     LabState<1024> sched_lab;   // lab 4: run queue
     LabState<256> shootdown_lab;  // lab 4: shootdown requests to this CPU, and its own
-    LabState<512> metrics_lab;  // lab 7
 };
 static_assert(offsetof(Cpu, self) == CPU_SELF);
 static_assert(offsetof(Cpu, current) == CPU_CURRENT);

@@ -26,21 +26,14 @@ constexpr uint64_t kPat = 0x0007040100070406;
 
 bool bit(uint32_t word, unsigned number) { return (word >> number) & 1; }
 
-void put_word(char* out, uint32_t word) { memcpy(out, &word, 4); }
-
 void read_names(uint32_t max_extended) {
     x86::CpuidResult r = x86::cpuid(0);
-    put_word(cpu_features.vendor, r.ebx);
-    put_word(cpu_features.vendor + 4, r.edx);
-    put_word(cpu_features.vendor + 8, r.ecx);
+    const uint32_t vendor[] = {r.ebx, r.edx, r.ecx};
+    memcpy(cpu_features.vendor, vendor, sizeof vendor);
     if (max_extended < 0x80000004) return;
     for (uint32_t i = 0; i < 3; i++) {
         r = x86::cpuid(0x80000002 + i);
-        char* out = cpu_features.brand + 16 * i;
-        put_word(out, r.eax);
-        put_word(out + 4, r.ebx);
-        put_word(out + 8, r.ecx);
-        put_word(out + 12, r.edx);
+        memcpy(cpu_features.brand + sizeof r * i, &r, sizeof r);
     }
 }
 

@@ -61,25 +61,24 @@ PanicSink sink;
 
 const char* const kLevelNames[] = {"", "PT", "PD", "PDPT", "PML4"};
 
-uint64_t entry_at(uint64_t entry_above, VirtAddr address, int level) {
-    PhysAddr table = entry_above & pte::kAddressMask;
-    size_t index = address >> (kPageShift + 9 * (level - 1)) & 511;
-    return static_cast<const uint64_t*>(phys_to_virt(table))[index];
-}
-
-bool is_leaf(uint64_t entry, int level) {
-    return level == 1 || (level <= 3 && (entry & pte::kLarge));
+// Calls visit(level, index, entry) from the PML4 down to the leaf, or to an entry that is not
+// present; returns that one.
+template <typename Visitor>
+uint64_t walk_page_tables(VirtAddr address, Visitor visit) {
+    uint64_t entry = x86::read_cr3();
+    for (int level = 4; level >= 1; level--) {
+        size_t index = address >> (kPageShift + 9 * (level - 1)) & 511;
+        PhysAddr table = entry & pte::kAddressMask;
+        entry = static_cast<const uint64_t*>(phys_to_virt(table))[index];
+        visit(level, index, entry);
+        if ((entry & pte::kPresent) == 0 || (level <= 3 && (entry & pte::kLarge))) break;
+    }
+    return entry;
 }
 
 bool is_mapped(VirtAddr address) {
-    if (!is_canonical(address)) return false;
-    uint64_t entry = x86::read_cr3();
-    for (int level = 4; level >= 1; level--) {
-        entry = entry_at(entry, address, level);
-        if ((entry & pte::kPresent) == 0) return false;
-        if (is_leaf(entry, level)) return true;
-    }
-    return false;
+    auto ignore = [](int, size_t, uint64_t) {};
+    return is_canonical(address) && (walk_page_tables(address, ignore) & pte::kPresent);
 }
 
 bool is_readable_frame(VirtAddr frame) {
@@ -90,22 +89,17 @@ bool is_readable_frame(VirtAddr frame) {
 void print_page_walk(VirtAddr address) {
     format(sink, "page walk of %#018lx, CR3 %#lx:\n", address, x86::read_cr3());
     if (!is_canonical(address)) return format(sink, "  not canonical\n");
-    uint64_t entry = x86::read_cr3();
-    for (int level = 4; level >= 1; level--) {
-        entry = entry_at(entry, address, level);
+    walk_page_tables(address, [](int level, size_t index, uint64_t entry) {
         auto flag = [entry](uint64_t bit, const char* name) {
             return (entry & bit) ? name : "";
         };
-        format(sink, "  %-4s[%3lu] %#018lx%s%s%s%s%s%s%s%s\n", kLevelNames[level],
-               address >> (kPageShift + 9 * (level - 1)) & 511, entry,
-               (entry & pte::kPresent) ? " present" : " not present",
+        format(sink, "  %-4s[%3lu] %#018lx%s%s%s%s%s%s%s%s\n", kLevelNames[level], index,
+               entry, (entry & pte::kPresent) ? " present" : " not present",
                flag(pte::kWrite, " write"), flag(pte::kUser, " user"),
                flag(pte::kAccessed, " accessed"), flag(pte::kDirty, " dirty"),
-               is_leaf(entry, level) && level > 1 ? " large" : "",
-               is_leaf(entry, level) ? flag(pte::kGlobal, " global") : "",
-               flag(pte::kNoExecute, " nx"));
-        if ((entry & pte::kPresent) == 0 || is_leaf(entry, level)) return;
-    }
+               level == 2 || level == 3 ? flag(pte::kLarge, " large") : "",
+               flag(pte::kGlobal, " global"), flag(pte::kNoExecute, " nx"));
+    });
 }
 
 void print_address(VirtAddr address, VirtAddr lookup) {

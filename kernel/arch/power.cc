@@ -6,7 +6,7 @@
 
 namespace {
 
-AcpiPowerOff acpi;
+uint16_t acpi_port, acpi_value;  // port 0: unknown
 
 // A byte still in the UART would be lost with the machine (Bochs, hardware).
 void drain_serial_ports() {
@@ -16,14 +16,12 @@ void drain_serial_ports() {
     }
 }
 
-struct [[gnu::packed]] TablePointer {
-    uint16_t limit;
-    uint64_t base;
-};
-
 }  // namespace
 
-void set_acpi_power_off(const AcpiPowerOff& how) { acpi = how; }
+void set_acpi_power_off(uint16_t port, uint16_t value) {
+    acpi_port = port;
+    acpi_value = value;
+}
 
 void machine_power_off(uint8_t status) {
     x86::cli();
@@ -32,8 +30,7 @@ void machine_power_off(uint8_t status) {
     x86::outl(kQemuDebugExit, status);
     for (const char* c = "Shutdown"; *c != '\0'; c++)
         x86::outb(kBochsShutdown, static_cast<uint8_t>(*c));
-    if (acpi.pm1a_control != 0) x86::outw(acpi.pm1a_control, acpi.pm1a_value);
-    if (acpi.pm1b_control != 0) x86::outw(acpi.pm1b_control, acpi.pm1b_value);
+    if (acpi_port != 0) x86::outw(acpi_port, acpi_value);
     for (;;) x86::hlt();
 }
 
@@ -45,7 +42,7 @@ void machine_reboot() {
     constexpr uint8_t kPulseReset = 0xfe;
     x86::outb(kKeyboardCommand, kPulseReset);
     for (int i = 0; i < 1000000; i++) x86::pause();
-    TablePointer empty = {0, 0};
-    asm volatile("lidt %0\n\tint3" : : "m"(empty));
+    constexpr uint16_t kNoIdt[5] = {};  // limit and base 0
+    asm volatile("lidt %0\n\tint3" : : "m"(kNoIdt));
     for (;;) x86::hlt();
 }

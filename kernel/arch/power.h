@@ -12,10 +12,6 @@ inline constexpr uint8_t kExitPanic = 0x11;     // QEMU exits with 35
 [[noreturn]] void machine_power_off(uint8_t status);
 [[noreturn]] void machine_reboot();
 
-// How ACPI powers this machine off: the values of \_S5_ for the PM1 control registers (ACPI
-// specification 4.8.3.2). The ACPI driver tells; port 0: none.
-struct AcpiPowerOff {
-    uint16_t pm1a_control, pm1b_control;
-    uint16_t pm1a_value, pm1b_value;
-};
-void set_acpi_power_off(const AcpiPowerOff& how);
+// How ACPI powers this machine off: the value of \_S5_ for the PM1a control register (ACPI
+// specification 4.8.3.2). The ACPI driver tells.
+void set_acpi_power_off(uint16_t port, uint16_t value);

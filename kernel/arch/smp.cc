@@ -168,7 +168,6 @@ void smp_start(uint32_t max_cpus, void (*entry)()) {
         count++;
     }
     cpu_count = count;
-    if (topology.cpus_ignored > 0) log_warning("%zu CPUs are ignored", topology.cpus_ignored);
     if (count == 1) return;
 
     write_trampoline();

@@ -26,7 +26,6 @@ struct Topology {
     PhysAddr local_apic;
     uint32_t apic_ids[kMaxCpus];  // usable CPUs, in the MADT's order, the boot CPU among them
     size_t cpu_count;             // 0: unknown, the boot CPU alone
-    size_t cpus_ignored;          // more than kMaxCpus, or APIC ids that we cannot address
     IoApicInfo io_apics[kMaxIoApics];
     size_t io_apic_count;
     IsaRoute isa[kIsaIrqs];

@@ -5,13 +5,13 @@
 #include "kernel/arch/trap_frame.h"
 
 // Vectors (Intel SDM vol. 3, table 6-1; from 32 on ours to choose).
-inline constexpr uint8_t kVectorDivide = 0, kVectorDebug = 1, kVectorNmi = 2, kVectorBreakpoint = 3,
-                         kVectorOverflow = 4, kVectorBound = 5, kVectorInvalidOpcode = 6,
-                         kVectorDeviceNotAvailable = 7, kVectorDoubleFault = 8,
-                         kVectorInvalidTss = 10, kVectorSegmentNotPresent = 11,
-                         kVectorStackFault = 12, kVectorGeneralProtection = 13,
-                         kVectorPageFault = 14, kVectorFpu = 16, kVectorAlignment = 17,
-                         kVectorMachineCheck = 18, kVectorSimd = 19;
+inline constexpr uint8_t kVectorDivide = 0, kVectorDebug = 1, kVectorNmi = 2,
+                         kVectorBreakpoint = 3, kVectorOverflow = 4, kVectorBound = 5,
+                         kVectorInvalidOpcode = 6, kVectorDoubleFault = 8,
+                         kVectorSegmentNotPresent = 11, kVectorStackFault = 12,
+                         kVectorGeneralProtection = 13, kVectorPageFault = 14,
+                         kVectorFpu = 16, kVectorAlignment = 17, kVectorMachineCheck = 18,
+                         kVectorSimd = 19;
 inline constexpr uint8_t kVectorIrqBase = 32;    // ISA interrupts through the IOAPIC: 32 + n
 inline constexpr uint8_t kVectorTimer = 0xe0;    // local APIC timer
 inline constexpr uint8_t kVectorIpi = 0xe1;      // see kernel/arch/ipi.h

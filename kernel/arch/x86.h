@@ -26,17 +26,6 @@ inline void outw(uint16_t port, uint16_t value) {
 inline void outl(uint16_t port, uint32_t value) {
     asm volatile("outl %0, %1" : : "a"(value), "Nd"(port));
 }
-inline uint16_t inw(uint16_t port) {
-    uint16_t value;
-    asm volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-inline uint32_t inl(uint16_t port) {
-    uint32_t value;
-    asm volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-
 inline uint64_t rdmsr(uint32_t msr) {
     uint32_t low, high;
     asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
@@ -110,13 +99,12 @@ inline void hlt() { asm volatile("hlt" : : : "memory"); }
 // slept through (Intel SDM vol. 2, STI).
 inline void sti_hlt() { asm volatile("sti\n\thlt" : : : "memory"); }
 
-inline uint64_t read_flags() {
+inline constexpr uint64_t kFlagsIf = 1 << 9;
+inline bool interrupts_enabled() {
     uint64_t flags;
     asm volatile("pushfq\n\tpopq %0" : "=r"(flags) : : "memory");
-    return flags;
+    return (flags & kFlagsIf) != 0;
 }
-inline constexpr uint64_t kFlagsIf = 1 << 9;
-inline bool interrupts_enabled() { return (read_flags() & kFlagsIf) != 0; }
 #endif
 
 // Model-specific registers (Intel SDM vol. 4)
@@ -126,7 +114,6 @@ inline constexpr uint32_t kMsrX2ApicBase = 0x800;
 inline constexpr uint32_t kMsrEfer = 0xc0000080;
 inline constexpr uint32_t kMsrStar = 0xc0000081;
 inline constexpr uint32_t kMsrLstar = 0xc0000082;
-inline constexpr uint32_t kMsrCstar = 0xc0000083;
 inline constexpr uint32_t kMsrSfmask = 0xc0000084;
 inline constexpr uint32_t kMsrFsBase = 0xc0000100;
 inline constexpr uint32_t kMsrGsBase = 0xc0000101;

@@ -2,6 +2,7 @@
 // result to the sink. No allocation, no floating point, no locale.
 #include "kernel/base/format.h"
 
+#include <charconv>
 #include <cstdint>
 
 #include "kernel/base/string.h"
@@ -9,60 +10,33 @@
 namespace {
 
 struct Spec {
-    bool left = false, zero = false, plus = false, alternate = false;
+    bool left = false, zero = false, alternate = false;
+    bool wide = false;  // the integer has 64 bits, not 32
     int width = 0;
     int precision = -1;  // -1: not given
-    int length = 0;      // bytes of the integer argument
-    char conversion = 0;
 };
 
 void pad(TextSink& sink, char fill, int count) {
     for (; count > 0; count--) sink.write(std::string_view(&fill, 1));
 }
 
-// Writes prefix (sign, 0x) and digits; zeros go between the two, spaces around both.
-void write_number(TextSink& sink, const Spec& spec, std::string_view prefix,
-                  std::string_view digits) {
-    int zeros = spec.precision - static_cast<int>(digits.size());
-    if (zeros < 0) zeros = 0;
-    int used = static_cast<int>(prefix.size() + digits.size()) + zeros;
-    int spaces = spec.width > used ? spec.width - used : 0;
-    if (spec.zero && !spec.left && spec.precision < 0) {
-        zeros += spaces;
-        spaces = 0;
-    }
-    if (!spec.left) pad(sink, ' ', spaces);
+// Writes prefix (sign, 0x) and text; zeros go between the two, spaces around both.
+void write_padded(TextSink& sink, const Spec& spec, std::string_view prefix,
+                  std::string_view text) {
+    int missing = spec.width - static_cast<int>(prefix.size() + text.size());
+    bool zeros = spec.zero && !spec.left;
+    if (!spec.left && !zeros) pad(sink, ' ', missing);
     sink.write(prefix);
-    pad(sink, '0', zeros);
-    sink.write(digits);
-    if (spec.left) pad(sink, ' ', spaces);
-}
-
-void write_unsigned(TextSink& sink, const Spec& spec, uint64_t value, unsigned base,
-                    std::string_view prefix) {
-    const char* digit =
-        spec.conversion == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
-    char buffer[24];  // 22 octal digits
-    size_t at = sizeof buffer;
-    for (uint64_t rest = value; rest != 0; rest /= base) buffer[--at] = digit[rest % base];
-    if (value == 0 && spec.precision != 0) buffer[--at] = '0';
-    write_number(sink, spec, prefix, std::string_view(buffer + at, sizeof buffer - at));
-}
-
-void write_text(TextSink& sink, const Spec& spec, std::string_view text) {
-    int spaces = spec.width - static_cast<int>(text.size());
-    if (!spec.left) pad(sink, ' ', spaces);
+    if (zeros) pad(sink, '0', missing);
     sink.write(text);
-    if (spec.left) pad(sink, ' ', spaces);
+    if (spec.left) pad(sink, ' ', missing);
 }
 
-int64_t sign_extend(uint64_t value, int bytes) {
-    int unused = 64 - 8 * bytes;
-    return static_cast<int64_t>(value << unused) >> unused;
-}
-uint64_t zero_extend(uint64_t value, int bytes) {
-    int unused = 64 - 8 * bytes;
-    return value << unused >> unused;
+void write_number(TextSink& sink, const Spec& spec, std::string_view prefix, uint64_t value,
+                  int base) {
+    char digits[24];  // 22 octal ones
+    char* end = std::to_chars(digits, digits + sizeof digits, value, base).ptr;
+    write_padded(sink, spec, prefix, std::string_view(digits, end));
 }
 
 // Reads flags, width, precision and length after '%'; returns what follows them.
@@ -70,35 +44,55 @@ const char* parse_spec(const char* at, va_list args, Spec& spec) {
     for (;; at++) {
         if (*at == '-') spec.left = true;
         else if (*at == '0') spec.zero = true;
-        else if (*at == '+') spec.plus = true;
         else if (*at == '#') spec.alternate = true;
         else break;
     }
-    auto number = [&at, args](int& out) mutable {
-        out = 0;
-        if (*at == '*') {
-            out = va_arg(args, int);
-            at++;
-        }
-        while (*at >= '0' && *at <= '9') out = out * 10 + (*at++ - '0');
+    auto number = [&at] {
+        int value = 0;
+        while (*at >= '0' && *at <= '9') value = value * 10 + (*at++ - '0');
+        return value;
     };
-    number(spec.width);
-    if (spec.width < 0) {
-        spec.left = true;
-        spec.width = -spec.width;
-    }
+    spec.width = number();
     if (*at == '.') {
         at++;
-        number(spec.precision);
+        spec.precision = *at == '*' ? (at++, va_arg(args, int)) : number();
     }
-    spec.length = 4;
-    if (*at == 'z') {
-        spec.length = 8;
-        at++;
-    }
-    for (; *at == 'l'; at++) spec.length = 8;
-    for (; *at == 'h'; at++) spec.length /= 2;
+    for (; *at == 'l' || *at == 'z'; at++) spec.wide = true;
     return at;
+}
+
+void write_conversion(TextSink& sink, char conversion, const Spec& spec, va_list args) {
+    auto next_unsigned = [&] {
+        return spec.wide ? va_arg(args, uint64_t) : va_arg(args, unsigned);
+    };
+    switch (conversion) {
+        case 'd': {
+            int64_t value = spec.wide ? va_arg(args, int64_t) : va_arg(args, int);
+            auto bits = static_cast<uint64_t>(value);
+            return write_number(sink, spec, value < 0 ? "-" : "", value < 0 ? -bits : bits, 10);
+        }
+        case 'u': return write_number(sink, spec, "", next_unsigned(), 10);
+        case 'o': return write_number(sink, spec, "", next_unsigned(), 8);
+        case 'x': {
+            uint64_t value = next_unsigned();
+            return write_number(sink, spec, spec.alternate && value != 0 ? "0x" : "", value, 16);
+        }
+        case 'p': return write_number(sink, spec, "0x", va_arg(args, uint64_t), 16);
+        case 'c': {
+            char c = static_cast<char>(va_arg(args, int));
+            return write_padded(sink, spec, "", std::string_view(&c, 1));
+        }
+        case 's': {
+            const char* text = va_arg(args, const char*);
+            if (text == nullptr) text = "(null)";
+            size_t max = spec.precision < 0 ? SIZE_MAX : static_cast<size_t>(spec.precision);
+            return write_padded(sink, spec, "", std::string_view(text, strnlen(text, max)));
+        }
+        case '%': return sink.write("%");
+        default:  // unknown: show it, so that the mistake is seen
+            sink.write("%");
+            sink.write(std::string_view(&conversion, 1));
+    }
 }
 
 }  // namespace
@@ -106,65 +100,16 @@ const char* parse_spec(const char* at, va_list args, Spec& spec) {
 void vformat(TextSink& sink, const char* format, va_list original) {
     va_list args;
     va_copy(args, original);
-    while (*format != '\0') {
-        const char* start = format;
-        while (*format != '\0' && *format != '%') format++;
-        if (format != start)
-            sink.write(std::string_view(start, static_cast<size_t>(format - start)));
+    for (;;) {
+        size_t plain = 0;
+        while (format[plain] != '\0' && format[plain] != '%') plain++;
+        if (plain > 0) sink.write(std::string_view(format, plain));
+        format += plain;
         if (*format == '\0') break;
         Spec spec;
         format = parse_spec(format + 1, args, spec);
-        spec.conversion = *format;
         if (*format == '\0') break;
-        format++;
-        switch (spec.conversion) {
-            case 'd':
-            case 'i': {
-                uint64_t raw = spec.length == 8 ? va_arg(args, uint64_t)
-                                                : va_arg(args, unsigned);
-                int64_t value = sign_extend(raw, spec.length);
-                uint64_t magnitude = value < 0 ? 0 - static_cast<uint64_t>(value)
-                                               : static_cast<uint64_t>(value);
-                write_unsigned(sink, spec, magnitude, 10,
-                               value < 0 ? "-" : spec.plus ? "+" : "");
-                break;
-            }
-            case 'u':
-            case 'x':
-            case 'X':
-            case 'o': {
-                uint64_t raw = spec.length == 8 ? va_arg(args, uint64_t)
-                                                : va_arg(args, unsigned);
-                uint64_t value = zero_extend(raw, spec.length);
-                unsigned base = spec.conversion == 'u' ? 10 : spec.conversion == 'o' ? 8 : 16;
-                bool prefixed = spec.alternate && value != 0;
-                write_unsigned(sink, spec, value, base,
-                               !prefixed ? "" : base == 16 ? "0x" : base == 8 ? "0" : "");
-                break;
-            }
-            case 'p':
-                write_unsigned(sink, spec, va_arg(args, uint64_t), 16, "0x");
-                break;
-            case 'c': {
-                char c = static_cast<char>(va_arg(args, int));
-                write_text(sink, spec, std::string_view(&c, 1));
-                break;
-            }
-            case 's': {
-                const char* text = va_arg(args, const char*);
-                if (text == nullptr) text = "(null)";
-                size_t max = spec.precision < 0 ? SIZE_MAX
-                                                : static_cast<size_t>(spec.precision);
-                write_text(sink, spec, std::string_view(text, strnlen(text, max)));
-                break;
-            }
-            case '%':
-                sink.write("%");
-                break;
-            default:  // unknown: show it, so that the mistake is seen
-                sink.write("%");
-                sink.write(std::string_view(&spec.conversion, 1));
-        }
+        write_conversion(sink, *format++, spec, args);
     }
     va_end(args);
 }

@@ -1,5 +1,5 @@
-// printf-style formatting without allocation: %d %i %u %x %X %o %c %s %p %%, width,
-// precision, 0, -, +, #, and the length modifiers hh h l ll z.
+// printf-style formatting without allocation: %d %u %x %o %c %s %p %%, with width, 0, -, #
+// (of %x), a precision (of %s), and the length modifiers l, ll and z.
 #pragma once
 #include <cstdarg>
 #include <cstddef>

@@ -4,13 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 
-enum class LogLevel : uint8_t { Error = 3, Warning = 4, Notice = 5, Info = 6, Debug = 7 };
+enum class LogLevel : uint8_t { Error = 3, Warning = 4, Info = 6 };
 
 [[gnu::format(printf, 2, 3)]] void log(LogLevel level, const char* format, ...);
 #define log_error(...) log(LogLevel::Error, __VA_ARGS__)
 #define log_warning(...) log(LogLevel::Warning, __VA_ARGS__)
 #define log_info(...) log(LogLevel::Info, __VA_ARGS__)
-#define log_debug(...) log(LogLevel::Debug, __VA_ARGS__)
 
 // Lines of a level above this number are kept in the ring but not shown on the console.
 void log_set_console_level(LogLevel level);

@@ -35,15 +35,11 @@ void chacha20_block(const uint32_t key[8], uint32_t counter, const uint32_t nonc
                                 counter,    nonce[0],   nonce[1],   nonce[2]};
     uint32_t x[16];
     memcpy(x, start, sizeof x);
-    for (int i = 0; i < 10; i++) {
-        quarter_round(x[0], x[4], x[8], x[12]);
-        quarter_round(x[1], x[5], x[9], x[13]);
-        quarter_round(x[2], x[6], x[10], x[14]);
-        quarter_round(x[3], x[7], x[11], x[15]);
-        quarter_round(x[0], x[5], x[10], x[15]);
-        quarter_round(x[1], x[6], x[11], x[12]);
-        quarter_round(x[2], x[7], x[8], x[13]);
-        quarter_round(x[3], x[4], x[9], x[14]);
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < 4; i++)  // columns
+            quarter_round(x[i], x[4 + i], x[8 + i], x[12 + i]);
+        for (int i = 0; i < 4; i++)  // diagonals
+            quarter_round(x[i], x[4 + (i + 1) % 4], x[8 + (i + 2) % 4], x[12 + (i + 3) % 4]);
     }
     for (int i = 0; i < 16; i++) out[i] = x[i] + start[i];
 }

@@ -23,31 +23,22 @@ template <typename T>
     reinterpret_cast<Unaligned<T>*>(static_cast<char*>(to) + offset)->value = value;
 }
 
-// Copies 0 to 32 bytes: everything is loaded before anything is stored, so the blocks may
-// overlap in any way.
+// Copies the first and the last sizeof(T) bytes, which may overlap. Both are loaded before
+// one is stored, so the blocks may overlap as well.
+template <typename T>
+[[gnu::always_inline]] inline void copy_ends(void* to, const void* from, size_t size) {
+    T first = load<T>(from, 0), last = load<T>(from, size - sizeof(T));
+    store(to, 0, first);
+    store(to, size - sizeof(T), last);
+}
+
+// Copies 0 to 32 bytes, however the blocks overlap.
 [[gnu::always_inline]] inline void copy_short(void* to, const void* from, size_t size) {
-    if (size > 16) {
-        uint64_t a = load<uint64_t>(from, 0), b = load<uint64_t>(from, 8);
-        uint64_t c = load<uint64_t>(from, size - 16), d = load<uint64_t>(from, size - 8);
-        store(to, 0, a);
-        store(to, 8, b);
-        store(to, size - 16, c);
-        store(to, size - 8, d);
-    } else if (size >= 8) {
-        uint64_t first = load<uint64_t>(from, 0), last = load<uint64_t>(from, size - 8);
-        store(to, 0, first);
-        store(to, size - 8, last);
-    } else if (size >= 4) {
-        uint32_t first = load<uint32_t>(from, 0), last = load<uint32_t>(from, size - 4);
-        store(to, 0, first);
-        store(to, size - 4, last);
-    } else if (size >= 2) {
-        uint16_t first = load<uint16_t>(from, 0), last = load<uint16_t>(from, size - 2);
-        store(to, 0, first);
-        store(to, size - 2, last);
-    } else if (size == 1) {
-        store(to, 0, load<uint8_t>(from, 0));
-    }
+    if (size >= 16) copy_ends<unsigned __int128>(to, from, size);
+    else if (size >= 8) copy_ends<uint64_t>(to, from, size);
+    else if (size >= 4) copy_ends<uint32_t>(to, from, size);
+    else if (size >= 2) copy_ends<uint16_t>(to, from, size);
+    else if (size == 1) store(to, 0, load<uint8_t>(from, 0));
 }
 
 }  // namespace
@@ -107,14 +98,9 @@ extern "C" {
         store(to, size - 8, pattern);
         return to;
     }
-    if (size >= 4) {
-        store(to, 0, static_cast<uint32_t>(pattern));
-        store(to, size - 4, static_cast<uint32_t>(pattern));
-    } else if (size >= 2) {
-        store(to, 0, static_cast<uint16_t>(pattern));
-        store(to, size - 2, static_cast<uint16_t>(pattern));
-    } else if (size == 1) {
-        store(to, 0, static_cast<uint8_t>(pattern));
+    for (size_t i = 0; i < size; i++) {
+        store(to, i, static_cast<uint8_t>(byte));
+        asm volatile("" : : : "memory");  // or GCC makes a call of memset of this loop
     }
     return to;
 }
@@ -144,20 +130,16 @@ size_t strnlen(const char* text, size_t max) {
     return length;
 }
 
-int strcmp(const char* a, const char* b) {
-    while (*a != '\0' && *a == *b) {
-        a++;
-        b++;
-    }
-    return static_cast<unsigned char>(*a) - static_cast<unsigned char>(*b);
-}
-
 int strncmp(const char* a, const char* b, size_t max) {
     for (; max > 0; max--, a++, b++) {
         if (*a != *b || *a == '\0')
             return static_cast<unsigned char>(*a) - static_cast<unsigned char>(*b);
     }
     return 0;
+}
+
+int strcmp(const char* a, const char* b) {
+    return strncmp(a, b, SIZE_MAX);
 }
 
 }  // extern "C"

@@ -5,6 +5,7 @@
 // Source: ACPI specification 6.4, chapter 5.2; \_S5_ and its encoding, 7.4.2 and 20.2.
 #include "kernel/drivers/acpi.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -14,7 +15,6 @@
 #include "kernel/arch/memory.h"
 #include "kernel/arch/power.h"
 #include "kernel/arch/topology.h"
-#include "kernel/arch/x86.h"
 #include "kernel/base/log.h"
 #include "kernel/base/string.h"
 
@@ -66,29 +66,16 @@ Bytes map(PhysAddr address, size_t size) {
 // ---- Finding tables ----
 
 std::optional<Rsdp> valid_rsdp(Bytes bytes) {
-    if (bytes.size() < kRsdp1Size || memcmp(bytes.data(), "RSD PTR ", 8) != 0) return {};
+    if (memcmp(bytes.data(), "RSD PTR ", 8) != 0) return {};
     if (!sums_to_zero(bytes.first(kRsdp1Size))) return {};
-    Rsdp rsdp{};
-    memcpy(&rsdp, bytes.data(), bytes.size() < sizeof rsdp ? kRsdp1Size : sizeof rsdp);
-    return rsdp;
+    return read_at<Rsdp>(bytes, 0);
 }
 
+// Where the loader says. The BIOS area is not searched: every loader that we know does.
 std::optional<Rsdp> find_rsdp(const BootInfo& info) {
-    if (info.has_rsdp_copy) {
-        if (auto rsdp = valid_rsdp(info.rsdp_copy)) return rsdp;
-    }
-    if (info.rsdp != 0) {
-        if (auto rsdp = valid_rsdp(map(info.rsdp, sizeof(Rsdp)))) return rsdp;
-    }
-    // ACPI 5.2.5.1: on 16-byte boundaries of the BIOS area (the EBDA is not searched: every
-    // loader that we know finds it there for us).
-    constexpr PhysAddr kBiosArea = 0xe0000;
-    constexpr size_t kBiosSize = 0x20000;
-    Bytes bios = map(kBiosArea, kBiosSize);
-    for (size_t at = 0; at + sizeof(Rsdp) <= kBiosSize; at += 16) {
-        if (auto rsdp = valid_rsdp(bios.subspan(at, sizeof(Rsdp)))) return rsdp;
-    }
-    return {};
+    if (info.has_rsdp_copy) return valid_rsdp(info.rsdp_copy);
+    if (info.rsdp == 0) return {};
+    return valid_rsdp(map(info.rsdp, sizeof(Rsdp)));
 }
 
 // A table with a right checksum, or nothing.
@@ -121,14 +108,11 @@ void add_cpu(uint32_t apic_id, uint32_t flags) {
     constexpr uint32_t kEnabled = 1 << 0;
     constexpr uint32_t kMaxApicId = 254;  // 8 bits, and 255 is everyone
     if ((flags & kEnabled) == 0) return;
-    for (size_t i = 0; i < topology.cpu_count; i++) {
-        if (topology.apic_ids[i] == apic_id) return;
-    }
-    if (apic_id > kMaxApicId || topology.cpu_count == kMaxCpus) {
-        topology.cpus_ignored++;
-    } else {
-        topology.apic_ids[topology.cpu_count++] = apic_id;
-    }
+    auto* end = topology.apic_ids + topology.cpu_count;
+    if (std::find(topology.apic_ids, end, apic_id) != end) return;
+    if (apic_id > kMaxApicId || topology.cpu_count == kMaxCpus)
+        return log_warning("acpi: CPU with APIC id %u is ignored", apic_id);
+    topology.apic_ids[topology.cpu_count++] = apic_id;
 }
 
 void add_io_apic(Bytes entry) {
@@ -172,44 +156,28 @@ void read_madt(Bytes madt) {
 
 // ---- Power off ----
 
-// \_S5_ is, in byte code: NameOp "_S5_" PackageOp PkgLength NumElements, then the sleep types
-// for PM1a and PM1b as byte constants, or the one-byte opcodes for 0 and 1.
-std::optional<uint32_t> find_s5(Bytes dsdt) {
+// \_S5_ is, in byte code: NameOp "_S5_" PackageOp PkgLength NumElements, then the sleep type
+// for PM1a as a byte constant, or the one-byte opcode for 0 or 1. (PM1b, which no machine
+// that we know has, is not supported.)
+std::optional<uint8_t> find_s5(Bytes dsdt) {
     constexpr uint8_t kPackageOp = 0x12, kBytePrefix = 0x0a;
     for (size_t at = sizeof(TableHeader); at + 16 <= dsdt.size(); at++) {
         if (memcmp(dsdt.data() + at, "_S5_", 4) != 0 || dsdt[at + 4] != kPackageOp) continue;
         size_t next = at + 5;
         next += 1 + (dsdt[next] >> 6);  // PkgLength has up to three bytes more
         next++;                         // NumElements
-        uint32_t types[2];
-        for (uint32_t& type : types) {
-            if (next + 2 > dsdt.size()) return {};
-            if (dsdt[next] == kBytePrefix) next++;
-            type = dsdt[next++];
-        }
-        return types[0] | types[1] << 8;
+        return dsdt[next] == kBytePrefix ? dsdt[next + 1] : dsdt[next];
     }
     return {};
 }
 
 void read_fadt(Bytes fadt) {
-    constexpr uint16_t kSleepEnable = 1 << 13, kSciEnable = 1 << 0;
-    auto pm1a = static_cast<uint16_t>(read_at<uint32_t>(fadt, 64));
-    auto pm1b = static_cast<uint16_t>(read_at<uint32_t>(fadt, 68));
+    constexpr uint16_t kSleepEnable = 1 << 13;
+    auto control = static_cast<uint16_t>(read_at<uint32_t>(fadt, 64));
     PhysAddr dsdt = read_at<uint32_t>(fadt, 40);
     if (auto wide = read_at<uint64_t>(fadt, 140); wide != 0) dsdt = wide;
-    std::optional<uint32_t> s5 = find_s5(map_table(dsdt));
-    if (pm1a == 0 || !s5) return;
-    auto value = [](uint32_t type) {
-        return static_cast<uint16_t>((type & 7) << 10 | kSleepEnable);
-    };
-    set_acpi_power_off({pm1a, pm1b, value(*s5 & 0xff), value(*s5 >> 8)});
-
-    // Some firmware leaves the machine in legacy mode until asked (4.8.2.5).
-    auto command_port = static_cast<uint16_t>(read_at<uint32_t>(fadt, 48));
-    auto enable = read_at<uint8_t>(fadt, 52);
-    if (command_port != 0 && enable != 0 && (x86::inw(pm1a) & kSciEnable) == 0)
-        x86::outb(command_port, enable);
+    std::optional<uint8_t> s5 = find_s5(map_table(dsdt));
+    if (s5) set_acpi_power_off(control, static_cast<uint16_t>((*s5 & 7) << 10 | kSleepEnable));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // The console font: 95 glyphs drawn for this project on a grid of 5 x 8. A glyph is one number,
 // a byte a row, the top row first (most significant); of each byte bit 6 is the leftmost of
 // the five pixels. The last row is below the base line.
-#include "kernel/drivers/framebuffer.h"
+#include "kernel/drivers/font.h"
 
 const uint64_t font_glyphs[95] = {
     0x0000000000000000, 0x1010101010001000, 0x2828280000000000, 0x28287c287c282800,

@@ -29,24 +29,20 @@ constexpr uint8_t kLeftShift = 0x2a, kRightShift = 0x36, kControl = 0x1d, kAlt =
 bool shift, control, alt, caps_lock, extended;
 void (*type)(char byte);
 
-void type_text(const char* text) {
-    for (; *text != '\0'; text++) type(*text);
-}
+// What a VT100 sends for the keys behind kExtended.
+constexpr struct {
+    uint8_t code;
+    const char* text;
+} kExtendedKeys[] = {
+    {0x48, "\x1b[A"},  {0x50, "\x1b[B"},  {0x4d, "\x1b[C"},  {0x4b, "\x1b[D"},
+    {0x47, "\x1b[H"},  {0x4f, "\x1b[F"},  {0x52, "\x1b[2~"}, {0x53, "\x1b[3~"},
+    {0x49, "\x1b[5~"}, {0x51, "\x1b[6~"}, {0x1c, "\r"},      {0x35, "/"},
+};
 
 void press_extended(uint8_t code) {
-    switch (code) {
-        case 0x48: return type_text("\x1b[A");
-        case 0x50: return type_text("\x1b[B");
-        case 0x4d: return type_text("\x1b[C");
-        case 0x4b: return type_text("\x1b[D");
-        case 0x47: return type_text("\x1b[H");
-        case 0x4f: return type_text("\x1b[F");
-        case 0x52: return type_text("\x1b[2~");
-        case 0x53: return type_text("\x1b[3~");
-        case 0x49: return type_text("\x1b[5~");
-        case 0x51: return type_text("\x1b[6~");
-        case 0x1c: return type('\r');  // keypad
-        case 0x35: return type('/');
+    for (const auto& key : kExtendedKeys) {
+        if (key.code != code) continue;
+        for (const char* c = key.text; *c != '\0'; c++) type(*c);
     }
 }
 
@@ -100,8 +96,8 @@ bool wait(uint8_t bit, uint8_t value) {
     return false;
 }
 
-void command(uint8_t code) {
-    if (wait(kInputFull, 0)) x86::outb(kCommand, code);
+void send(uint16_t port, uint8_t byte) {
+    if (wait(kInputFull, 0)) x86::outb(port, byte);
 }
 
 void discard_input() {
@@ -116,13 +112,12 @@ void keyboard_init(void (*to)(char byte)) {
     type = to;
     if (x86::inb(kStatus) == 0xff) return;  // no controller
     discard_input();
-    command(kReadConfig);
+    send(kCommand, kReadConfig);
     if (!wait(kOutputFull, kOutputFull)) return;
-    uint8_t config = x86::inb(kData);
-    config = static_cast<uint8_t>((config | kInterrupt | kTranslate) & ~kClockOff);
-    command(kWriteConfig);
-    if (wait(kInputFull, 0)) x86::outb(kData, config);
-    command(kEnablePort);
+    uint8_t config = (x86::inb(kData) | kInterrupt | kTranslate) & ~kClockOff;
+    send(kCommand, kWriteConfig);
+    send(kData, config);
+    send(kCommand, kEnablePort);
     discard_input();
     set_trap_handler(kVectorIrqBase + kIrq, on_interrupt);
     ioapic_enable_isa(kIrq);

@@ -4,13 +4,8 @@
 
 #include "kernel/arch/bootinfo.h"
 
-// False when the machine has neither; the other functions then do nothing. After
-// kernel_space_init.
-bool screen_init(const Framebuffer& framebuffer);
+// Without either, screen_write does nothing. After kernel_space_init.
+void screen_init(const Framebuffer& framebuffer);
 // Shows text: printable ASCII, \n (also goes to column 0), \r, \b, \t, and the ANSI sequences
-// for cursor movement, erasing and colours. Any context.
+// that line editors need: cursor movement and erasing. Colours are ignored. Any context.
 void screen_write(const char* text, size_t length);
-struct ScreenSize {
-    uint32_t columns, rows;  // 0: no screen
-};
-ScreenSize screen_size();

@@ -25,6 +25,8 @@ class PollTable {
 // the end, found under the file's own lock.
 inline constexpr uint64_t kAppendOffset = ~0ull;
 
+class Pipe;
+
 class File {
   public:
     void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
@@ -48,6 +50,7 @@ class File {
     }
     virtual Result<uint64_t> ioctl(uint32_t, VirtAddr) { return Error(ENOTTY); }
     virtual Result<void> truncate(uint64_t) { return Error(EINVAL); }
+    virtual Pipe* pipe() { return nullptr; }  // the pipe that this is an end of
     virtual PageSource* page_source() { return inode->page_source(); }
 
     // read(2) and write(2): O_APPEND, the offset and its lock, on top of the *_at calls.

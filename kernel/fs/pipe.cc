@@ -6,6 +6,9 @@
 // wake a writer for each of them; every waiting writer can then go on.
 #include "kernel/fs/pipe.h"
 
+#include <algorithm>
+#include <bit>
+
 #include "kernel/abi/termios.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/mm/slab.h"
@@ -13,13 +16,15 @@
 
 namespace {
 
-// A free ring for each CPU: what a shell makes for one pipeline
+// A free ring of the default size for each CPU: what a shell makes for one pipeline
 // serves the next, without mapping 16 pages anew.
 std::atomic<unsigned char*> spare_rings[kMaxCpus];
 
-unsigned char* allocate_ring() {
-    if (auto* spare = spare_rings[this_cpu().id].exchange(nullptr)) return spare;
-    return static_cast<unsigned char*>(kmalloc(Pipe::kCapacity));
+unsigned char* allocate_ring(uint32_t capacity) {
+    if (capacity == Pipe::kDefaultCapacity) {
+        if (auto* spare = spare_rings[this_cpu().id].exchange(nullptr)) return spare;
+    }
+    return static_cast<unsigned char*>(kmalloc(capacity));
 }
 
 class PipeFile final : public File {
@@ -45,6 +50,7 @@ class PipeFile final : public File {
         TRY(UserOut<int32_t>(argument).write(static_cast<int32_t>(pipe_.used())));
         return uint64_t{0};
     }
+    Pipe* pipe() override { return &pipe_; }
 
   private:
     void destroy_self() override { destroy(this); }
@@ -71,15 +77,18 @@ void Pipe::destroy_self() { destroy(this); }
 
 void Pipe::free_ring() {
     if (ring_.data == nullptr) return;
-    kfree(spare_rings[this_cpu().id].exchange(ring_.data), kCapacity);
+    unsigned char* memory = ring_.data;
+    if (ring_.capacity == kDefaultCapacity)
+        memory = spare_rings[this_cpu().id].exchange(memory);
+    kfree(memory, ring_.capacity);
     ring_init(ring_, nullptr, 0);
 }
 
 Result<void> Pipe::ensure_ring() {
     if (ring_.data != nullptr) return {};
-    unsigned char* memory = allocate_ring();
+    unsigned char* memory = allocate_ring(capacity_);
     if (memory == nullptr) return Error(ENOMEM);
-    ring_init(ring_, memory, kCapacity);
+    ring_init(ring_, memory, capacity_);
     return {};
 }
 
@@ -187,6 +196,23 @@ uint32_t Pipe::poll(bool reads, bool writes, PollTable* table) {
         if (readers_.load() == 0) ready |= POLLERR;
     }
     return ready;
+}
+
+Result<uint32_t> Pipe::set_capacity(uint64_t size) {
+    if (size > kMaxCapacity) return Error(EPERM);
+    auto wanted =
+        static_cast<uint32_t>(std::bit_ceil(std::max<uint64_t>(size, kAtomicWrite)));
+    MutexGuard guard(read_mutex_);
+    if (!write_mutex_.try_lock()) return Error(EBUSY);  // a writer is copying right now
+    // Data stays where it is: only an empty pipe changes its size.
+    bool possible = wanted == capacity_ || used() == 0;
+    if (possible && wanted != capacity_) {
+        free_ring();
+        capacity_ = wanted;
+    }
+    write_mutex_.unlock();
+    if (!possible) return Error(EBUSY);
+    return wanted;
 }
 
 // ---- Ends ----

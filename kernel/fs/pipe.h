@@ -12,7 +12,8 @@
 
 class Pipe final : public Inode {
   public:
-    static constexpr uint32_t kCapacity = 64 * 1024;
+    static constexpr uint32_t kDefaultCapacity = 64 * 1024;
+    static constexpr uint32_t kMaxCapacity = 1024 * 1024;
     static constexpr size_t kAtomicWrite = 4096;  // PIPE_BUF
 
     static Result<Pipe*> create();
@@ -33,9 +34,13 @@ class Pipe final : public Inode {
     void close_end(bool reads, bool writes);
 
     size_t used() const { return ring_used(ring_); }
+    uint32_t capacity() const { return capacity_; }
+    // F_SETPIPE_SZ: rounds up to a power of two. EPERM: too large; EBUSY: in use, or it
+    // holds more than that.
+    Result<uint32_t> set_capacity(uint64_t size);
   private:
     void destroy_self() override;
-    size_t room() const { return ring_.data == nullptr ? kCapacity : ring_free(ring_); }
+    size_t room() const { return ring_.data == nullptr ? capacity_ : ring_free(ring_); }
     Result<void> ensure_ring();
     void free_ring();
     size_t drain(IoBuffer& buffer);
@@ -45,6 +50,7 @@ class Pipe final : public Inode {
     Ring ring_;
     Mutex read_mutex_{LockRank::Pipe};   // the reading side, and opening and closing
     Mutex write_mutex_{LockRank::Pipe};  // the writing side
+    uint32_t capacity_ = kDefaultCapacity;
     // Changed under read_mutex_. The *_opens_ only grow: a waiting open must notice a
     // partner that came and went.
     std::atomic<uint32_t> readers_{0}, writers_{0};

@@ -174,7 +174,8 @@ class ProcDirectory final : public ProcInode {
     ProcDirectory(uint32_t mode, uint64_t number, const ProcessView& owner, Inode* parent)
         : ProcInode(mode, number, owner), parent_(parent) {
         if (parent != nullptr) parent->ref();
-        if (n() == kDirectory) entries_ = pid() == 0 ? proc_system_entries() : proc_process_entries();
+        if (n() != kDirectory) return;
+        entries_ = pid() == 0 ? proc_system_entries() : proc_process_entries();
     }
     Inode* parent() override { return parent_ ? parent_.get() : this; }
     size_t name_in_parent(char* out, size_t size) override {
@@ -215,8 +216,10 @@ Result<Inode*> ProcDirectory::lookup(std::string_view name) {
         int wanted = static_cast<int>(*member);
         if (TRY(next_member(wanted)) != wanted) return Error(ENOENT);
         TRY(view.look(pid() == 0 ? wanted : pid()));
-        if (pid() != 0) return TRY(make<ProcLink>("", number_of(pid(), kFds + *member), view));
-        return TRY(make<ProcDirectory>(kProcDirectory, number_of(wanted, kDirectory), view, this));
+        if (pid() != 0)
+            return TRY(make<ProcLink>("", number_of(pid(), kFds + *member), view));
+        uint64_t its_number = number_of(wanted, kDirectory);
+        return TRY(make<ProcDirectory>(kProcDirectory, its_number, view, this));
     }
     TRY(view.look(pid()));
     for (const ProcEntry& entry : entries_) {
@@ -237,27 +240,26 @@ Result<Inode*> ProcDirectory::lookup(std::string_view name) {
 // Positions: ".", "..", the entries, then member m at base + m.
 Result<void> ProcDirectory::list(uint64_t from, DirectoryVisitor visit, void* context) {
     WithoutMutex unlocked(mutex);
-    auto show = [&](uint64_t position, std::string_view name, uint64_t its_number, uint32_t mode) {
-        return visit(context, name, its_number, static_cast<uint8_t>((mode & S_IFMT) >> 12),
+    auto show = [&](uint64_t position, std::string_view name, uint64_t n, uint32_t mode) {
+        return visit(context, name, n, static_cast<uint8_t>((mode & S_IFMT) >> 12),
                      position + 1);
     };
+    if (from == 0 && !show(0, ".", number, kProcDirectory)) return {};
+    if (from <= 1 && !show(1, "..", parent()->number, kProcDirectory)) return {};
     const uint64_t base = 2 + entries_.size();
-    for (uint64_t i = from; i < base; i++) {
-        bool more = i == 0   ? show(i, ".", number, kProcDirectory)
-                    : i == 1 ? show(i, "..", parent()->number, kProcDirectory)
-                             : show(i, entries_[i - 2].name, number_of(pid(), i - 2 + kFirstEntry),
-                                    entries_[i - 2].mode);
-        if (!more) return {};
+    for (uint64_t i = std::max<uint64_t>(from, 2); i < base; i++) {
+        const ProcEntry& entry = entries_[i - 2];
+        if (!show(i, entry.name, number_of(pid(), kFirstEntry + i - 2), entry.mode))
+            return {};
     }
     int member = static_cast<int>(std::max(from, base) - base);
     while ((member = TRY(next_member(member))) >= 0) {
         char name[16];
         size_t length = format_to(name, sizeof name, "%d", member);
         auto m = static_cast<uint64_t>(member);
-        bool more = pid() == 0 ? show(base + m, {name, length}, number_of(member, kDirectory),
-                                      kProcDirectory)
-                               : show(base + m, {name, length}, number_of(pid(), kFds + m), kProcLink);
-        if (!more) break;
+        uint64_t n = pid() == 0 ? number_of(member, kDirectory) : number_of(pid(), kFds + m);
+        uint32_t mode = pid() == 0 ? kProcDirectory : kProcLink;
+        if (!show(base + m, {name, length}, n, mode)) break;
         member++;
     }
     return {};
@@ -284,7 +286,8 @@ void ProcText::write(std::string_view text) {
 }
 
 FileSystem& procfs_create() {
-    static ProcDirectory root(kProcDirectory, number_of(0, kDirectory), ProcessView(), nullptr);
+    static ProcDirectory root(kProcDirectory, number_of(0, kDirectory), ProcessView(),
+                              nullptr);
     file_system.set_root(&root);
     proc_load_start();
     return file_system;

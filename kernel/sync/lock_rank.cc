@@ -14,34 +14,12 @@
 #include "kernel/sync/spinlock.h"
 
 const char* lock_rank_name(LockRank rank) {
-    switch (rank) {
-        case LockRank::ProcessTree: return "ProcessTree";
-        case LockRank::FileOffset: return "FileOffset";
-        case LockRank::Rename: return "Rename";
-        case LockRank::Directory: return "Directory";
-        case LockRank::Inode: return "Inode";
-        case LockRank::Pipe: return "Pipe";
-        case LockRank::Terminal: return "Terminal";
-        case LockRank::FdTable: return "FdTable";
-        case LockRank::AddressSpace: return "AddressSpace";
-        case LockRank::Process: return "Process";
-        case LockRank::Futex: return "Futex";
-        case LockRank::Signal: return "Signal";
-        case LockRank::Mount: return "Mount";
-        case LockRank::FileState: return "FileState";
-        case LockRank::SpaceList: return "SpaceList";
-        case LockRank::WaitQueue: return "WaitQueue";
-        case LockRank::Timer: return "Timer";
-        case LockRank::RunQueue: return "RunQueue";
-        case LockRank::PageSource: return "PageSource";
-        case LockRank::KernelSpace: return "KernelSpace";
-        case LockRank::Slab: return "Slab";
-        case LockRank::FrameZone: return "FrameZone";
-        case LockRank::Serial: return "Serial";
-        case LockRank::Screen: return "Screen";
-        case LockRank::Log: return "Log";
-    }
-    return "?";
+    constexpr const char* kNames[] = {
+#define LOCK_RANK(name) #name,
+#include "kernel/sync/lock_ranks.def"
+#undef LOCK_RANK
+    };
+    return kNames[static_cast<uint32_t>(rank)];
 }
 
 #if MELLO_DEBUG

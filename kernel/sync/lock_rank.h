@@ -1,4 +1,4 @@
-// The order in which locks are taken, in one place.
+// The order in which locks are taken, in one place: lock_ranks.def lists them.
 //
 // A CPU that holds a spin lock of rank r may only take spin locks of a rank greater than r;
 // of equal rank only at a higher address, which for run queues means in CPU order, since
@@ -10,33 +10,9 @@
 #include <cstdint>
 
 enum class LockRank : uint32_t {
-    // Mutexes (sleep)
-    FileOffset = 1,   // an open file's offset, over a whole transfer, whatever that takes
-    ProcessTree,      // parents, children, groups, sessions
-    Rename,           // one rename of a directory at a time
-    Directory,        // an inode that is a directory; parent before child
-    Inode,            // any other inode, its pages and size; two in address order
-    Pipe,             // a pipe's ring and ends
-    Terminal,         // line discipline of a terminal
-    FdTable,          // a process's descriptors
-    AddressSpace,     // regions and page tables of a process
-    // Spin locks
-    Process = 32,     // small fields of a process
-    Futex,            // a futex bucket
-    Signal,           // actions and pending signals
-    Mount,            // the mount list
-    FileState,        // an open file's flags, epoll-like lists
-    SpaceList,        // all address spaces
-    WaitQueue,        // a wait queue's entries
-    Timer,            // a CPU's timers
-    RunQueue,         // a CPU's run queue; two only in CPU order
-    PageSource,       // the pages of a file, looked up by a fault
-    KernelSpace,      // the kernel's own page map and vmap area
-    Slab,             // a slab cache's lists
-    FrameZone,        // the shared frame list behind the per-CPU caches
-    Serial,           // a UART
-    Screen,           // text or framebuffer console
-    Log,              // the kernel log ring: taken by anyone, takes none
+#define LOCK_RANK(name) name,
+#include "kernel/sync/lock_ranks.def"
+#undef LOCK_RANK
 };
 const char* lock_rank_name(LockRank rank);
 

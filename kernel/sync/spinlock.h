@@ -34,7 +34,6 @@ class CAPABILITY("spinlock") SpinLock {
         note_released();
         locked_.store(false, std::memory_order_release);
     }
-    bool is_locked() const { return locked_.load(std::memory_order_relaxed); }
     LockRank rank() const { return rank_; }
 
   private:

@@ -4,6 +4,7 @@
 
 #include "kernel/abi/termios.h"
 #include "kernel/fs/file_lock.h"
+#include "kernel/fs/pipe.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/syscall/calls.h"
@@ -139,7 +140,7 @@ Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
             TRY(files().set_close_on_exec(fd, (argument & FD_CLOEXEC) != 0));
             return uint64_t{0};
         case F_GETFL:
-            return file->flags | O_LARGEFILE;
+            return file->flags | abi::kLargeFile;
         case F_SETFL:
             file->flags = (file->flags & ~kSettableFlags) |
                           (static_cast<uint32_t>(argument) & kSettableFlags);
@@ -149,6 +150,13 @@ Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
         case F_SETLKW:
             TRY(record_lock(*file, command, argument));
             return uint64_t{0};
+        case F_GETPIPE_SZ:
+            if (file->pipe() == nullptr) return Error(EBADF);
+            return uint64_t{file->pipe()->capacity()};
+        case F_SETPIPE_SZ:
+            if (file->pipe() == nullptr) return Error(EBADF);
+            return uint64_t{
+                TRY(file->pipe()->set_capacity(static_cast<uint32_t>(argument)))};
         default:
             return Error(EINVAL);
     }

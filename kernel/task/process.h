@@ -169,8 +169,6 @@ void post_signal(Process& process, int signal);
 bool post_group_signal(int32_t group, int signal);
 // Tells the other threads of the calling one's process of signals that it will not take.
 void retarget_signals(Process& process);
-// A fault of the running thread that its own instruction caused.
-void signal_fault(int signal, TrapFrame& frame, VirtAddr address);
 
 // Ends the calling thread's whole group with this wait status.
 [[noreturn]] void exit_group(uint32_t wait_status);

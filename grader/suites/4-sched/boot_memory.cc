@@ -4,12 +4,6 @@
 
 namespace {
 
-std::string hex(uint64_t value) {
-    char text[24];
-    snprintf(text, sizeof text, "%#lx", value);
-    return text;
-}
-
 std::string on_cpu(int cpu, const char* what) { return what + std::to_string(cpu); }
 
 // ---- /tests/4-sched/stale ----

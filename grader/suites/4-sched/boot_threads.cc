@@ -6,12 +6,6 @@
 
 namespace {
 
-std::string hex(uint64_t value) {
-    char text[24];
-    snprintf(text, sizeof text, "%#lx", value);
-    return text;
-}
-
 // ---- /tests/4-sched/spread ----
 
 const uint64_t kSpreadSeed = chosen("spread_seed", 1, 1ull << 62);

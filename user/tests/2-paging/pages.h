@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "user/tests/lib/check.h"
@@ -47,6 +48,21 @@ inline long metric(const char* name) {
     return found == nullptr ? -1 : strtol(found + strlen(line), nullptr, 10);
 }
 inline long free_frames() { return metric("frames_free"); }
+
+// Free frames once no more come back: what exits gives its memory back some moments later.
+// Waits up to ten seconds for `at_least`.
+inline long frames_settled(long at_least) {
+    constexpr int kQuiet = 10;
+    long now = free_frames();
+    for (int i = 0, same = 0; i < 1000 && (now < at_least || same < kQuiet); i++) {
+        timespec pause = {0, 10000000};
+        nanosleep(&pause, nullptr);
+        long next = free_frames();
+        same = next == now ? same + 1 : 0;
+        now = next;
+    }
+    return now;
+}
 
 // One word for another process to wait for: shared memory that both spin on.
 struct Gate {

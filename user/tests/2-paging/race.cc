@@ -7,8 +7,6 @@
 //   frames   afterwards the machine has as many free frames as before.
 //
 // /run/mello/data/race_rounds.
-#include <time.h>
-
 #include "user/tests/2-paging/pages.h"
 #include "user/tests/lib/child.h"
 #include "user/tests/lib/figure.h"
@@ -76,17 +74,6 @@ unsigned round_of(uint64_t round, bool write) {
     return wrong;
 }
 
-// What exits has given back some moments later only.
-long frames_settled(long at_least) {
-    long now = free_frames();
-    for (int i = 0; i < 500 && now < at_least; i++) {
-        timespec pause = {0, 2000000};
-        nanosleep(&pause, nullptr);
-        now = free_frames();
-    }
-    return now;
-}
-
 }  // namespace
 
 int main() {
@@ -94,9 +81,7 @@ int main() {
     pin_to_cpu(0);
     unsigned wrong_copies = 0, wrong_drops = 0;
     for (uint64_t i = 0; i < 4; i++) wrong_copies += round_of(i, i % 2 == 0);
-    timespec pause = {0, 20000000};
-    nanosleep(&pause, nullptr);
-    long before = free_frames();
+    long before = frames_settled(0);
     for (uint64_t i = 0; i < rounds; i++) {
         wrong_copies += round_of(i, true);
         wrong_drops += round_of(i, false);

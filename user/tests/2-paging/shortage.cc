@@ -7,8 +7,6 @@
 //   frames after each round there are as many free frames as after the first
 //
 // /run/mello/data: bomb_depth, pattern.
-#include <time.h>
-
 #include "user/tests/2-paging/pages.h"
 #include "user/tests/lib/child.h"
 #include "user/tests/lib/report.h"
@@ -112,17 +110,6 @@ void bomb() {
     report("bomb_processes", "%u", count.now());
 }
 
-// What exits has given back some moments later only.
-long frames_settled(long at_least) {
-    long now = free_frames();
-    for (int i = 0; i < 500 && now < at_least; i++) {
-        timespec pause = {0, 2000000};
-        nanosleep(&pause, nullptr);
-        now = free_frames();
-    }
-    return now;
-}
-
 }  // namespace
 
 int main() {
@@ -135,7 +122,7 @@ int main() {
         zero(pattern);
         oom();
         bomb();
-        last = frames_settled(round == 0 ? 0x7fffffff : first - kSlack);
+        last = frames_settled(round == 0 ? 0 : first - kSlack);
         if (round == 0) first = last;
     }
     check_group("frames");

@@ -219,8 +219,6 @@ void test_bad_inputs() {
     CALL(sigaltstack, kNullIsFine, at, 0);
     CALL(setitimer, kNullIsFine | kNoEdge, 0, at, 0);
     CALL(utimensat, kNullIsFine, AT_FDCWD, "file", at, 0);
-    CALL(utimes, kNullIsFine, "file", at);
-    CALL(utime, kNullIsFine, "file", at);
     CALL(fcntl, kNoEdge, file_fd, F_SETLK, at);
     CALL(setgroups, kNullIsFine, 4, at);
     CALL(sethostname, kPlain, at, 16);
@@ -268,7 +266,6 @@ void test_bad_paths() {
     PATH_CALL(lchown, at, -1, -1);
     PATH_CALL(fchownat, AT_FDCWD, at, -1, -1, 0);
     PATH_CALL(truncate, at, 0);
-    PATH_CALL(utime, at, 0);
     CALL(utimensat, kNullIsFine, AT_FDCWD, at, 0, 0);
     static char* arguments[] = {buffer, nullptr};
     PATH_CALL(execve, at, arguments, arguments);
