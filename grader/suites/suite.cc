@@ -207,27 +207,42 @@ class Boot {
         }
     }
 
-    // The program spins at wait_for_host(): look, then let it go on.
+    // The program spins at wait_for_host(): look, then let it go on. It may have lost its CPU
+    // to another at that moment, then the machine runs on for a little.
     void inspect(uint64_t flag, Machine& machine, Guest& guest) {
-        constexpr uint64_t kWaiting = 0x6d656c6c6f776169;
+        constexpr int kTries = 500;
         Inspector* inspector = machine.inspector();
         if (inspector == nullptr) return;
-        for (const CpuState& cpu : inspector->cpus()) {
-            uint64_t value = 0;
-            if (!inspector->read_space(cpu.cr3, flag, &value, 8) || value != kWaiting) continue;
-            Inspection inspection{*inspector, cpu, flag, symbols_, guest.seen_numbers,
-                                  guest.seen_texts};
-            attempt(guest, [&] {
-                const auto& look = batch_[current_]->program.inspect;
-                if (look) look(inspection);
-            });
-            attempt(guest, [&] {
-                uint64_t go = 1;
-                inspector->write_space(cpu.cr3, flag, &go, 8);
-            });
-            break;
-        }
+        attempt(guest, [&] {
+            for (int i = 0; i < kTries; ++i) {
+                std::optional<CpuState> cpu = waiting_cpu(*inspector, flag);
+                if (cpu) return look(*inspector, *cpu, flag, guest);
+                inspector->resume();
+                sleep_seconds(0.005);
+            }
+            throw InfraError("no CPU was seen running the program that waits for the host");
+        });
         attempt(guest, [&] { inspector->resume(); });
+    }
+
+    static std::optional<CpuState> waiting_cpu(Inspector& inspector, uint64_t flag) {
+        constexpr uint64_t kWaiting = 0x6d656c6c6f776169;
+        for (const CpuState& cpu : inspector.cpus()) {
+            uint64_t value = 0;
+            if (inspector.read_space(cpu.cr3, flag, &value, 8) && value == kWaiting) return cpu;
+        }
+        return {};
+    }
+
+    void look(Inspector& inspector, const CpuState& cpu, uint64_t flag, Guest& guest) {
+        Inspection inspection{inspector,          cpu, flag, symbols_, guest.seen_numbers,
+                              guest.seen_texts};
+        const auto& program = batch_[current_]->program;
+        attempt(guest, [&] {
+            if (program.inspect) program.inspect(inspection);
+        });
+        uint64_t go = 1;
+        inspector.write_space(cpu.cr3, flag, &go, 8);
     }
 
     // The kernel may bring the machine down while we look; its end is then the verdict.

@@ -1,4 +1,4 @@
-// System calls that change metadata: chmod, chown, utimensat and relatives, truncate(2).
+// System calls that change metadata: chmod, chown, utimes and relatives, truncate(2).
 #include "kernel/mm/user_access.h"
 #include "kernel/syscall/calls.h"
 #include "kernel/syscall/path_argument.h"
@@ -75,6 +75,16 @@ Result<void> change_times(Inode& inode, const NewTimes& times) {
     return {};
 }
 
+// utimes(2): microseconds.
+Result<NewTimes> read_timevals(VirtAddr address) {
+    if (address == 0) return kBothNow;
+    int64_t values[4];
+    TRY(copy_from_user(values, address, sizeof values));
+    for (int64_t microseconds : {values[1], values[3]})
+        if (microseconds < 0 || microseconds >= 1'000'000) return Error(EINVAL);
+    return NewTimes{{values[0], values[1] * 1000}, {values[2], values[3] * 1000}};
+}
+
 }  // namespace
 
 Result<void> sys_fchmodat(int dirfd, VirtAddr path, uint32_t mode) {
@@ -100,6 +110,20 @@ Result<void> sys_utimensat(int dirfd, VirtAddr path, VirtAddr times, int flags) 
     // futimens(3): without a path the descriptor itself.
     InodeRef inode = path == 0 ? TRY(inode_of(dirfd)) : TRY(inode_at(dirfd, path, flags));
     return change_times(*inode, wanted);
+}
+
+Result<void> sys_utimes(VirtAddr path, VirtAddr times) {
+    NewTimes wanted = TRY(read_timevals(times));
+    return change_times(*TRY(inode_at(AT_FDCWD, path, 0)), wanted);
+}
+
+Result<void> sys_utime(VirtAddr path, VirtAddr times) {
+    NewTimes wanted = kBothNow;
+    if (times != 0) {
+        wanted = {{TRY(UserIn<int64_t>(times).read(0)), 0},
+                  {TRY(UserIn<int64_t>(times).read(1)), 0}};
+    }
+    return change_times(*TRY(inode_at(AT_FDCWD, path, 0)), wanted);
 }
 
 Result<void> sys_truncate(VirtAddr path, int64_t size) {
