@@ -21,17 +21,21 @@ ThreadMemory memory;
 std::atomic<Thread*> dead{nullptr};
 WaitQueue reaper_queue;
 
+bool any_dead() { return dead.load(std::memory_order_relaxed) != nullptr; }
+
+void free_dead() {
+    Thread* thread = dead.exchange(nullptr, std::memory_order_acquire);
+    while (thread != nullptr) {
+        Thread* next = thread->next_dead;
+        thread_free(*thread);
+        thread = next;
+    }
+}
+
 void reaper_main(void*) {
     for (;;) {
-        (void)wait_until(
-            reaper_queue, [] { return dead.load(std::memory_order_relaxed) != nullptr; },
-            WaitMode::Uninterruptible);
-        Thread* thread = dead.exchange(nullptr, std::memory_order_acquire);
-        while (thread != nullptr) {
-            Thread* next = thread->next_dead;
-            thread_free(*thread);
-            thread = next;
-        }
+        (void)wait_until(reaper_queue, any_dead, WaitMode::Uninterruptible);
+        free_dead();
     }
 }
 
@@ -40,6 +44,9 @@ void reaper_main(void*) {
 void thread_set_memory(const ThreadMemory& functions) { memory = functions; }
 
 Result<Thread*> thread_create(const char* name, void (*entry)(void*), void* argument) {
+    // Whoever makes threads faster than the reaper gets its turn helps it: else a storm of
+    // short-lived processes piles up stacks until memory is out.
+    if (any_dead()) free_dead();
     void* object = memory.alloc(sizeof(Thread));
     if (object == nullptr) return Error(ENOMEM);
     Result<VirtAddr> stack = memory.alloc_stack();
