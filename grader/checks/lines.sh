@@ -12,7 +12,7 @@ count() {  # folders... -> code lines of their sources
     for folder in "$@"; do [ -e "$folder" ] && existing+=("$folder"); done
     [ ${#existing[@]} -gt 0 ] || { echo 0; return; }
     find "${existing[@]}" -type f \( -name '*.cc' -o -name '*.h' -o -name '*.S' -o -name '*.ld' \
-        -o -name '*.def' \) ! -name '*_test.cc' -print0 | xargs -0 --no-run-if-empty cat | awk '
+        -o -name '*.def' \) ! -name 'host_*' -print0 | xargs -0 --no-run-if-empty cat | awk '
         {
             line = $0
             while (1) {                       # drop comments, also over several lines

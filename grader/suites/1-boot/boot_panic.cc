@@ -167,7 +167,9 @@ PANIC_TEST(backtrace_is_true, jump_to_null) {
     report.erase(0, report.find("backtrace:\n"));
     std::map<uint64_t, std::string> table = functions();
     std::vector<std::string> chain = split(guest.seen_text("chain"), ' ');
-    ASSERT_GE(chain.size(), 5u) << "a system call's stack is deeper than that";
+    // Entry, dispatch and the call's own function at least; more as far as the compiler
+    // keeps functions apart. All of it is compared below.
+    ASSERT_GE(chain.size(), 3u) << "a system call's stack is deeper than that";
     size_t before = 0;
     for (const std::string& one : chain) {
         uint64_t address = strtoull(one.c_str(), nullptr, 0);
