@@ -27,4 +27,5 @@ for lab in 1 2 3 4 5 6 7; do
     esac
     echo "LAB_$lab=lab: $result"
 done
+make -s -j2 kernel  # build/mello.elf is the reference again, for whoever runs it next
 exit $failed
