@@ -29,14 +29,12 @@ class [[nodiscard]] Result {
     constexpr Result(Error error) : errno_(error.number()) {}
     constexpr Result(T value) : errno_(0), value_(std::move(value)) {}
 
-    Result(Result&& other)
-        requires std::is_trivially_move_constructible_v<T>
+    Result(Result&& other) requires std::is_trivially_move_constructible_v<T>
     = default;
     Result(Result&& other) : errno_(other.errno_) {
         if (errno_ == 0) new (&value_) T(std::move(other.value_));
     }
-    ~Result()
-        requires std::is_trivially_destructible_v<T>
+    ~Result() requires std::is_trivially_destructible_v<T>
     = default;
     ~Result() {
         if (errno_ == 0) value_.~T();

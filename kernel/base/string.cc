@@ -138,9 +138,7 @@ int strncmp(const char* a, const char* b, size_t max) {
     return 0;
 }
 
-int strcmp(const char* a, const char* b) {
-    return strncmp(a, b, SIZE_MAX);
-}
+int strcmp(const char* a, const char* b) { return strncmp(a, b, SIZE_MAX); }
 
 }  // extern "C"
 

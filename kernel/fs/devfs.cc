@@ -50,13 +50,10 @@ class MemoryFile final : public File {
         : File(inode, flags), device_(inode->attributes.device & 0xff) {}
     Result<size_t> read_at(IoBuffer& buffer, uint64_t) override {
         switch (device_) {
-            case kNull:
-                return size_t{0};
+            case kNull: return size_t{0};
             case kZero:
-            case kFull:
-                return moved(buffer, buffer.put_zeros(buffer.remaining()));
-            default:
-                return read_random(buffer);
+            case kFull: return moved(buffer, buffer.put_zeros(buffer.remaining()));
+            default: return read_random(buffer);
         }
     }
     PageSource* page_source() override {

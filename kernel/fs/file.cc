@@ -40,16 +40,10 @@ Result<uint64_t> File::seek(int64_t distance, int whence) {
     MutexGuard guard(offset_mutex);
     int64_t base = 0;
     switch (whence) {
-        case SEEK_SET:
-            break;
-        case SEEK_CUR:
-            base = static_cast<int64_t>(offset);
-            break;
-        case SEEK_END:
-            base = static_cast<int64_t>(size());
-            break;
-        default:
-            return Error(EINVAL);
+        case SEEK_SET: break;
+        case SEEK_CUR: base = static_cast<int64_t>(offset); break;
+        case SEEK_END: base = static_cast<int64_t>(size()); break;
+        default: return Error(EINVAL);
     }
     int64_t target;
     if (__builtin_add_overflow(base, distance, &target)) return Error(EOVERFLOW);

@@ -74,14 +74,10 @@ TmpfsInode::TmpfsInode(Tmpfs& fs, uint32_t mode) : Inode(mode), fs_(fs) {
 Result<Inode*> Tmpfs::make_inode(uint32_t mode, uint64_t device,
                                  std::string_view target) {
     switch (mode & S_IFMT) {
-        case S_IFREG:
-            return tmpfs_make_file(*this, mode);
-        case S_IFDIR:
-            return TRY(make<TmpfsDirectory>(*this, mode));
-        case S_IFLNK:
-            return make_symlink(*this, mode, target);
-        default:
-            return TRY(make<TmpfsNode>(*this, mode, device));
+        case S_IFREG: return tmpfs_make_file(*this, mode);
+        case S_IFDIR: return TRY(make<TmpfsDirectory>(*this, mode));
+        case S_IFLNK: return make_symlink(*this, mode, target);
+        default: return TRY(make<TmpfsNode>(*this, mode, device));
     }
 }
 

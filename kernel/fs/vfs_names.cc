@@ -45,21 +45,16 @@ void vfs_set_owner(const WalkContext& context, const Inode& parent, Inode& made)
 Result<void> vfs_make_node(const WalkContext& context, std::string_view path,
                            uint32_t mode, uint64_t device) {
     switch (mode & S_IFMT) {
-        case 0:
-            mode |= S_IFREG;
-            break;
+        case 0: mode |= S_IFREG; break;
         case S_IFCHR:
         case S_IFBLK:
             if (context.uid != 0) return Error(EPERM);
             break;
         case S_IFREG:
         case S_IFIFO:
-        case S_IFSOCK:
-            break;
-        case S_IFDIR:
-            return Error(EPERM);
-        default:
-            return Error(EINVAL);
+        case S_IFSOCK: break;
+        case S_IFDIR: return Error(EPERM);
+        default: return Error(EINVAL);
     }
     return make_entry(context, path, mode & (S_IFMT | 07777), device, {});
 }

@@ -154,8 +154,7 @@ Result<AddressSpace*> AddressSpace::clone() {
 void AddressSpace::insert_region(Region* region) {
     if (Region* next = first_region_ending_after(region->start))
         regions.insert_before(next, region);
-    else
-        regions.push_back(region);
+    else regions.push_back(region);
     tree_.insert(region);
     total_bytes_ += region->end - region->start;
 }

@@ -104,10 +104,8 @@ Result<VirtAddr> AddressSpace::map(VirtAddr hint, uint64_t size, uint8_t protect
     region->grows_down = (flags & MAP_GROWSDOWN) != 0 && source == nullptr;
     region->offset = source == nullptr ? 0 : offset;
     region->source = source;
-    if (source != nullptr)
-        source->source_ref();
-    else if (region->shared)
-        region->source = TRY(make_shared_memory(size >> kPageShift));
+    if (source != nullptr) source->source_ref();
+    else if (region->shared) region->source = TRY(make_shared_memory(size >> kPageShift));
 
     VirtAddr start;
     {

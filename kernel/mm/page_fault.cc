@@ -56,10 +56,8 @@ void handle_page_fault(TrapFrame& frame) {
     if (const char* bug = kernel_bug(frame, address)) [[unlikely]] panic_trap(frame, bug);
     FaultError error = resolve(frame, address, (frame.rflags & x86::kFlagsIf) != 0);
     if (error == FaultError::None) return;
-    if (frame.from_user())
-        deliver_fault(frame, address, error);
-    else
-        apply_fixup(frame);
+    if (frame.from_user()) deliver_fault(frame, address, error);
+    else apply_fixup(frame);
 }
 
 }  // namespace

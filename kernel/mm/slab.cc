@@ -177,10 +177,8 @@ void* alloc_pages(size_t size) {
 }
 
 void free_pages(void* block, size_t size) {
-    if (size > kPageSize)
-        vmap_free(block, pages_for(size));
-    else
-        frame_unref(frame_of(virt_to_phys(block)));
+    if (size > kPageSize) vmap_free(block, pages_for(size));
+    else frame_unref(frame_of(virt_to_phys(block)));
 }
 
 }  // namespace

@@ -20,10 +20,8 @@ void TlbBatch::free_after(Frame* frame) {
         return;
     }
     if (shared_count_ == kMaxShared) {
-        if (space_ != nullptr)
-            tlb_shootdown(*space_, *this);
-        else
-            tlb_shootdown_kernel(*this);
+        if (space_ != nullptr) tlb_shootdown(*space_, *this);
+        else tlb_shootdown_kernel(*this);
     }
     shared_[shared_count_++] = frame;
 }

@@ -228,10 +228,8 @@ Result<Inode*> ProcDirectory::lookup(std::string_view name) {
         switch (entry.mode & S_IFMT) {
             case S_IFDIR:
                 return TRY(make<ProcDirectory>(entry.mode, entry_number, view, this));
-            case S_IFLNK:
-                return TRY(make<ProcLink>(entry.name, entry_number, view));
-            default:
-                return TRY(make<ProcFileInode>(entry, entry_number, view));
+            case S_IFLNK: return TRY(make<ProcLink>(entry.name, entry_number, view));
+            default: return TRY(make<ProcFileInode>(entry, entry_number, view));
         }
     }
     return Error(ENOENT);

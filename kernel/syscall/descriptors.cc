@@ -12,8 +12,7 @@
 
 namespace {
 
-constexpr uint32_t kSettableFlags =
-    O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
+constexpr uint32_t kSettableFlags = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
 constexpr uint32_t kCloseRangeCloexec = 4;  // linux/close_range.h
 constexpr uint32_t kFionbio = 0x5421, kFionclex = 0x5450, kFioclex = 0x5451;  // ioctls.h
 
@@ -134,22 +133,18 @@ Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
                 TRY(duplicate(std::move(file), command == F_DUPFD_CLOEXEC, lowest));
             return static_cast<uint64_t>(copy);
         }
-        case F_GETFD:
-            return TRY(files().close_on_exec(fd)) ? FD_CLOEXEC : 0;
+        case F_GETFD: return TRY(files().close_on_exec(fd)) ? FD_CLOEXEC : 0;
         case F_SETFD:
             TRY(files().set_close_on_exec(fd, (argument & FD_CLOEXEC) != 0));
             return uint64_t{0};
-        case F_GETFL:
-            return file->flags | abi::kLargeFile;
+        case F_GETFL: return file->flags | abi::kLargeFile;
         case F_SETFL:
             file->flags = (file->flags & ~kSettableFlags) |
                           (static_cast<uint32_t>(argument) & kSettableFlags);
             return uint64_t{0};
         case F_GETLK:
         case F_SETLK:
-        case F_SETLKW:
-            TRY(record_lock(*file, command, argument));
-            return uint64_t{0};
+        case F_SETLKW: TRY(record_lock(*file, command, argument)); return uint64_t{0};
         case F_GETPIPE_SZ:
             if (file->pipe() == nullptr) return Error(EBADF);
             return uint64_t{file->pipe()->capacity()};
@@ -157,8 +152,7 @@ Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
             if (file->pipe() == nullptr) return Error(EBADF);
             return uint64_t{
                 TRY(file->pipe()->set_capacity(static_cast<uint32_t>(argument)))};
-        default:
-            return Error(EINVAL);
+        default: return Error(EINVAL);
     }
 }
 
@@ -171,10 +165,8 @@ Result<void> sys_flock(int fd, int operation) {
             if (!file->flocked) return {};
             return file_unlock(*file->inode, file.get(), {});
         case kShared:
-        case kExclusive:
-            break;
-        default:
-            return Error(EINVAL);
+        case kExclusive: break;
+        default: return Error(EINVAL);
     }
     LockType type = (operation & kExclusive) ? LockType::Write : LockType::Read;
     file->flocked = true;
@@ -200,8 +192,7 @@ Result<uint64_t> sys_ioctl(int fd, uint32_t request, VirtAddr argument) {
             TRY(UserOut<int32_t>(argument).write(static_cast<int32_t>(
                 file->size() - std::min(file->size(), file->offset))));
             return uint64_t{0};
-        default:
-            break;
+        default: break;
     }
     return file->ioctl(request, argument);
 }

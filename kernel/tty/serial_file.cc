@@ -14,9 +14,8 @@ namespace {
 // Interrupts are off while the port takes one chunk.
 constexpr size_t kChunk = 256;
 
-Mutex port_mutexes[kSerialPorts] = {
-    Mutex(LockRank::Terminal), Mutex(LockRank::Terminal), Mutex(LockRank::Terminal),
-    Mutex(LockRank::Terminal)};
+Mutex port_mutexes[kSerialPorts] = {Mutex(LockRank::Terminal), Mutex(LockRank::Terminal),
+                                    Mutex(LockRank::Terminal), Mutex(LockRank::Terminal)};
 
 class SerialFile final : public File {
   public:

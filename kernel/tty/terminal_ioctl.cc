@@ -207,19 +207,11 @@ Result<uint64_t> Terminal::ioctl(uint32_t request, VirtAddr argument) {
         }
         case TCSETS:
         case TCSETSW:
-        case TCSETSF:
-            TRY(set_termios(argument, request));
-            return 0;
-        case TCFLSH:
-            TRY(flush_queues(argument));
-            return 0;
-        case TCXONC:
-            TRY(control_flow(argument));
-            return 0;
-        case TCSBRK:   // a break, or tcdrain(3): output is delivered as it is written
-        case TCSBRKP:
-            TRY(check_foreground(Use::Change));
-            return 0;
+        case TCSETSF: TRY(set_termios(argument, request)); return 0;
+        case TCFLSH: TRY(flush_queues(argument)); return 0;
+        case TCXONC: TRY(control_flow(argument)); return 0;
+        case TCSBRK:  // a break, or tcdrain(3): output is delivered as it is written
+        case TCSBRKP: TRY(check_foreground(Use::Change)); return 0;
         case TIOCGWINSZ:
             TRY(UserOut<abi::WindowSize>(argument).write(window_size()));
             return 0;
@@ -240,12 +232,8 @@ Result<uint64_t> Terminal::ioctl(uint32_t request, VirtAddr argument) {
             TRY(become_controlling(argument == 1 && process->euid == 0));
             return 0;
         }
-        case TIOCNOTTY:
-            TRY(give_up_controlling());
-            return 0;
-        case TIOCSPGRP:
-            TRY(set_foreground(argument));
-            return 0;
+        case TIOCNOTTY: TRY(give_up_controlling()); return 0;
+        case TIOCSPGRP: TRY(set_foreground(argument)); return 0;
         case TIOCGPGRP:
         case TIOCGSID: {
             Process* process = calling_process();
@@ -254,7 +242,6 @@ Result<uint64_t> Terminal::ioctl(uint32_t request, VirtAddr argument) {
             TRY(UserOut<int32_t>(argument).write(id));
             return 0;
         }
-        default:
-            return device_.ioctl(request, argument);
+        default: return device_.ioctl(request, argument);
     }
 }
