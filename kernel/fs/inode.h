@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "kernel/abi/stat.h"
+#include "kernel/base/ref.h"
 #include "kernel/base/result.h"
 #include "kernel/base/types.h"
 #include "kernel/mm/address_space.h"
@@ -104,32 +105,4 @@ class Inode {
     std::atomic<uint32_t> references_{1};
 };
 
-// Owns one reference of an inode.
-class InodeRef {
-  public:
-    explicit InodeRef(Inode* inode = nullptr) : inode_(inode) {}
-    InodeRef(InodeRef&& other) : inode_(other.release()) {}
-    InodeRef& operator=(InodeRef&& other) {
-        reset(other.release());
-        return *this;
-    }
-    ~InodeRef() { reset(nullptr); }
-    Inode* operator->() const { return inode_; }
-    Inode& operator*() const { return *inode_; }
-    Inode* get() const { return inode_; }
-    explicit operator bool() const { return inode_ != nullptr; }
-    // Drops what it holds and takes over a reference of `inode`.
-    void reset(Inode* inode) {
-        Inode* old = inode_;
-        inode_ = inode;
-        if (old != nullptr) old->unref();
-    }
-    [[nodiscard]] Inode* release() {
-        Inode* inode = inode_;
-        inode_ = nullptr;
-        return inode;
-    }
-
-  private:
-    Inode* inode_;
-};
+using InodeRef = Ref<Inode>;

@@ -1,25 +1,24 @@
 // execve(2): a new program in the calling process.
 //
-//   prepare()  finds the program (through scripts and to its interpreter), packs the
-//              arguments, builds a complete address space. Whatever fails here leaves the
-//              caller as it was.
+//   prepare()  finds the program (through scripts and to its interpreter), builds a complete
+//              address space, packs the arguments. Whatever fails here leaves the caller as
+//              it was.
 //   commit()   ends the other threads and puts the new space in place of the old: the point
 //              of no return. What fails after it (memory for the first stack page) kills the
 //              process, as there is nothing left to return to.
 //
 // The stack that the program finds (System V ABI x86-64, 3.4.1), from the top:
-//   a null word; the strings; 16 random bytes and the platform's name; padding;
-//   auxiliary vector; environment pointers, null; argument pointers, null; count <- RSP
+//   a null word; the strings; padding; 16 random bytes; auxiliary vector;
+//   environment pointers, null; argument pointers, null; count <- RSP
 #include <optional>
 
 #include "kernel/abi/elf.h"
 #include "kernel/arch/features.h"
 #include "kernel/arch/fpu.h"
-#include "kernel/base/format.h"
 #include "kernel/base/random.h"
 #include "kernel/base/string.h"
-#include "kernel/mm/user_access.h"
 #include "kernel/metrics/counters.h"
+#include "kernel/mm/user_access.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/user_bases.h"
 #include "kernel/task/exec_args.h"
@@ -32,133 +31,77 @@ namespace {
 constexpr VirtAddr kStackTop = kUserTop;
 constexpr uint64_t kInitialStack = 128 * 1024;  // it grows
 constexpr VirtAddr kRelocatableBase = 0x555555554000;  // as on Linux without ASLR
-constexpr int kMaxScripts = 4;
-constexpr uint64_t kPlatformSize = 8;
-constexpr char kPlatform[kPlatformSize] = "x86_64";
-constexpr uint64_t kRandomSize = 16;
-
-// ---- Arguments ----
-
-class UserArgs : public ArgSource {
-  public:
-    Result<uint64_t> fetch_pointer(uint64_t address) override {
-        return UserIn<uint64_t>(address).read();
-    }
-    Result<size_t> fetch_string(char* to, uint64_t address, size_t size) override {
-        if (address >= kUserTop) return Error(EFAULT);
-        if (size > kUserTop - address) size = kUserTop - address;
-        uint8_t faulted = 0;
-        size_t copied = user_copy_string(to, address, size, &faulted);
-        if (copied == 0 || (faulted != 0 && to[copied - 1] != '\0')) return Error(EFAULT);
-        return copied;
-    }
-    char* new_page() override {
-        Result<Frame*> frame = frame_alloc();
-        return frame.ok() ? static_cast<char*>(frame_data(frame.value())) : nullptr;
-    }
-    void free_page(char* page) override { frame_unref(frame_of(virt_to_phys(page))); }
-};
-
-// Init's: addresses are the kernel's.
-class KernelArgs final : public UserArgs {
-  public:
-    Result<uint64_t> fetch_pointer(uint64_t address) override {
-        return *reinterpret_cast<const uint64_t*>(address);
-    }
-    Result<size_t> fetch_string(char* to, uint64_t address, size_t size) override {
-        auto* from = reinterpret_cast<const char*>(address);
-        size_t length = strnlen(from, size - 1) + 1;
-        memcpy(to, from, length);
-        return length;
-    }
-};
+constexpr uint32_t kMaxPrefix = 9;  // so four scripts in a row at least
+constexpr const char* kInitEnvironment[] = {"HOME=/", "TERM=linux",
+                                            "PATH=/bin:/sbin:/usr/bin:/usr/sbin"};
 
 // The addresses of argv and envp.
 struct ArgumentLists {
-    uint64_t arguments, environment;
+    VirtAddr arguments, environment;
 };
-
-// ---- One execve ----
 
 class Exec {
   public:
-    Exec(const char* path, ArgSource& source)
-        : path_(path),
-          process_(current_process()),
-          args_(source, process_.limits[kLimitStack].soft / 4) {}
+    explicit Exec(const char* path)
+        : path_(path), process_(current_process()), args_(process_.limits[kLimitStack].soft / 4) {}
     ~Exec() {
         if (space_ != nullptr) space_->unref();
     }
-    Result<void> prepare(const ArgumentLists& lists);
+    // No lists: init's, which has no user memory to take them from.
+    Result<void> prepare(const ArgumentLists* lists);
     // After end_other_threads.
     void commit(TrapFrame& frame);
 
   private:
+    Result<const char*> keep(std::string_view text);
     Result<void> follow_scripts();
-    Result<void> pack(const ArgumentLists& lists);
     Result<void> build_space();
+    Result<void> pack(const ArgumentLists* lists);
+    Result<void> add_auxiliary(VirtAddr strings);
 
     void replace_space();
     void reset_process();
     void reset_thread(Thread& thread);
-    Result<VirtAddr> build_stack();
-    Result<void> write_words(VirtAddr sp, VirtAddr strings, VirtAddr block);
+    Result<void> fill_space();
 
     const char* path_;    // as given
     const char* binary_;  // what is run in the end: path_ or the last interpreter
     Process& process_;
     PackedArgs args_;
     ProgramFile file_;
-    PageBuffer scripts_;              // interpreter and argument of each script met
-    const char* prefix_[2 * kMaxScripts + 1];  // strings in front of argv, last one first
+    ScratchPage texts_;               // interpreter and argument of each script met
+    size_t texts_size_ = 0;
+    const char* prefix_[kMaxPrefix];  // strings in front of argv, last one first
     uint32_t prefix_count_ = 0;
-    uint32_t argument_count_ = 0, environment_count_ = 0;
     AddressSpace* space_ = nullptr;
     LoadedImage main_{};
     std::optional<LoadedImage> interpreter_;
+    VirtAddr stack_pointer_ = 0;
 };
+
+// A script gives two strings of at most 255 bytes together: they all fit the page.
+Result<const char*> Exec::keep(std::string_view text) {
+    char* kept = TRY(texts_.get()) + texts_size_;
+    memcpy(kept, text.data(), text.size());
+    kept[text.size()] = '\0';
+    texts_size_ += text.size() + 1;
+    return kept;
+}
 
 // #!: the script's argv[0] gives way to "interpreter [argument] script", and the
 // interpreter may be a script again.
 Result<void> Exec::follow_scripts() {
-    binary_ = path_;
-    file_ = TRY(ProgramFile::open(path_));
-    char* space = nullptr;
-    for (int depth = 0; is_script(file_.head()); depth++) {
-        if (depth == kMaxScripts) return Error(ELOOP);
-        if (depth == 0) {
-            scripts_ = TRY(PageBuffer::create());
-            space = scripts_.data();
-        } else {
-            prefix_count_--;  // the interpreter of before: now a script, named again below
-        }
-        ScriptLine line = TRY(parse_script(file_.head()));
-        prefix_[prefix_count_++] = binary_;
-        // Two strings of at most 255 bytes a script: they fit the page.
-        auto keep = [&space](std::string_view text) {
-            char* kept = space;
-            memcpy(space, text.data(), text.size());
-            space += text.size();
-            *space++ = '\0';
-            return kept;
-        };
-        if (!line.argument.empty()) prefix_[prefix_count_++] = keep(line.argument);
-        binary_ = prefix_[prefix_count_++] = keep(line.interpreter);
+    for (binary_ = path_;;) {
         file_ = TRY(ProgramFile::open(binary_));
+        if (!is_script(file_.head())) return {};
+        if (prefix_count_ + 2 > kMaxPrefix) return Error(ELOOP);
+        ScriptLine line = TRY(parse_script(file_.head()));
+        // The interpreter of before: now a script, and named again.
+        if (prefix_count_ != 0) prefix_count_--;
+        prefix_[prefix_count_++] = binary_;
+        if (!line.argument.empty()) prefix_[prefix_count_++] = TRY(keep(line.argument));
+        binary_ = prefix_[prefix_count_++] = TRY(keep(line.interpreter));
     }
-    return {};
-}
-
-Result<void> Exec::pack(const ArgumentLists& lists) {
-    for (uint32_t i = prefix_count_; i-- > 0;) TRY(args_.add(prefix_[i]));
-    uint32_t skip = prefix_count_ != 0 ? 1 : 0;
-    argument_count_ = prefix_count_ + TRY(args_.add_array(lists.arguments, skip));
-    if (argument_count_ == 0) {  // programs rely on an argv[0] (CVE-2021-4034)
-        TRY(args_.add(""));
-        argument_count_ = 1;
-    }
-    environment_count_ = TRY(args_.add_array(lists.environment, 0));
-    return args_.add(path_);  // AT_EXECFN
 }
 
 Result<void> Exec::build_space() {
@@ -172,12 +115,91 @@ Result<void> Exec::build_space() {
     space_->init_break(image.high + main_.bias);
     if (image.interpreter_size == 0) return {};
 
-    PageBuffer path = TRY(PageBuffer::create());  // a copy, as others may write to the file
-    memcpy(path.data(), file_.head().data() + image.interpreter_offset, image.interpreter_size);
-    if (path.data()[image.interpreter_size - 1] != '\0') return Error(ENOEXEC);
-    ProgramFile interpreter = TRY(ProgramFile::open(path.data()));
+    ScratchPage page;  // a copy, as others may write to the file
+    char* path = TRY(page.get());
+    memcpy(path, file_.head().data() + image.interpreter_offset, image.interpreter_size);
+    if (path[image.interpreter_size - 1] != '\0') return Error(ENOEXEC);
+    ProgramFile interpreter = TRY(ProgramFile::open(path));
     ElfImage interpreter_image = TRY(parse_elf(interpreter.head(), interpreter.size));
     interpreter_ = TRY(map_program(*space_, interpreter, interpreter_image, 0));
+    return {};
+}
+
+// ---- The stack, put together in kernel memory ----
+
+Result<void> Exec::pack(const ArgumentLists* lists) {
+    TRY(args_.add_word(0));  // the count
+    for (uint32_t i = prefix_count_; i-- > 0;) TRY(args_.add(prefix_[i]));
+    uint64_t arguments = prefix_count_, environment = 0;
+    if (lists != nullptr)
+        arguments += TRY(args_.add_array(lists->arguments, prefix_count_ != 0 ? 1 : 0));
+    if (arguments == 0) {  // programs rely on an argv[0] (CVE-2021-4034)
+        TRY(args_.add(lists != nullptr ? "" : path_));
+        arguments = 1;
+    }
+    TRY(args_.add_word(0));
+    uint64_t arguments_end = args_.strings().size();
+    if (lists != nullptr) {
+        environment = TRY(args_.add_array(lists->environment, 0));
+    } else {
+        for (const char* variable : kInitEnvironment) TRY(args_.add(variable));
+        environment = std::size(kInitEnvironment);
+    }
+    TRY(args_.add_word(0));
+    uint64_t environment_end = args_.strings().size();
+    TRY(args_.add_word(abi::kAuxExecFn));
+    TRY(args_.add(path_));
+    TRY(args_.add_word(abi::kAuxPlatform));
+    TRY(args_.add("x86_64"));
+
+    // Now it is known where the strings will lie.
+    VirtAddr strings = kStackTop - sizeof(uint64_t) - args_.strings().size();
+    uint64_t* words = args_.words();
+    words[0] = arguments;
+    for (uint64_t i = 0; i < arguments; i++) words[1 + i] += strings;
+    for (uint64_t i = 0; i < environment; i++) words[2 + arguments + i] += strings;
+    words[args_.word_count() - 3] += strings;
+    words[args_.word_count() - 1] += strings;
+    space_->arg_start = strings;
+    space_->arg_end = space_->env_start = strings + arguments_end;
+    space_->env_end = strings + environment_end;
+    return add_auxiliary(strings);
+}
+
+Result<void> Exec::add_auxiliary(VirtAddr strings) {
+    const ElfImage& image = main_.image;
+    VirtAddr headers = image.program_headers == 0 ? 0 : image.program_headers + main_.bias;
+    constexpr uint64_t kHwcap2FsGsBase = 2;
+    uint64_t random[2];
+    random_fill(random, sizeof random);
+    uint64_t auxiliary[][2] = {
+        {abi::kAuxProgramHeaders, headers},
+        {abi::kAuxProgramHeaderSize, sizeof(abi::ElfProgramHeader)},
+        {abi::kAuxProgramHeaderCount, image.program_header_count},
+        {abi::kAuxPageSize, kPageSize},
+        {abi::kAuxBase, interpreter_ ? interpreter_->bias : 0},
+        {abi::kAuxFlags, 0},
+        {abi::kAuxEntry, image.entry + main_.bias},
+        {abi::kAuxUid, process_.uid},
+        {abi::kAuxEuid, process_.euid},
+        {abi::kAuxGid, process_.gid},
+        {abi::kAuxEgid, process_.egid},
+        {abi::kAuxHwcap, x86::cpuid(1).edx},
+        {abi::kAuxHwcap2, cpu_features.fsgsbase ? kHwcap2FsGsBase : 0},
+        {abi::kAuxClockTicks, 100},
+        {abi::kAuxSecure, 0},
+        {abi::kAuxMinSigStackSize, 1024 + cpu_features.xsave_size},
+        {abi::kAuxRandom, 0},  // set below
+        {abi::kAuxNull, 0},
+        {random[0], random[1]},
+    };
+    constexpr uint64_t kPairs = std::size(auxiliary);
+    uint64_t size = args_.word_count() * sizeof(uint64_t) + sizeof auxiliary;
+    stack_pointer_ = space_->stack_start = round_down(strings - size, 16);
+    auxiliary[kPairs - 3][1] = stack_pointer_ + size - sizeof random;
+    for (const auto& pair : auxiliary) {
+        for (uint64_t word : pair) TRY(args_.add_word(word));
+    }
     return {};
 }
 
@@ -191,10 +213,10 @@ Result<void> unshare(T*& object) {
     return {};
 }
 
-Result<void> Exec::prepare(const ArgumentLists& lists) {
+Result<void> Exec::prepare(const ArgumentLists* lists) {
     TRY(follow_scripts());
-    TRY(pack(lists));
     TRY(build_space());
+    TRY(pack(lists));
     TRY(unshare(process_.files));
     return unshare(process_.signals.actions);
 }
@@ -239,96 +261,21 @@ void Exec::reset_thread(Thread& thread) {
     user_bases_set(0, 0);
 }
 
-constexpr uint64_t kAuxiliaryWords = 2 * 20;
-
-Result<void> Exec::write_words(VirtAddr sp, VirtAddr strings, VirtAddr block) {
-    const ElfImage& image = main_.image;
-    // Words go to the stack many at a time.
-    uint64_t words[64];
-    size_t count = 0;
-    auto flush = [&]() -> Result<void> {
-        TRY(copy_to_user(sp, words, count * sizeof(uint64_t)));
-        sp += count * sizeof(uint64_t);
-        count = 0;
-        return {};
-    };
-    auto put = [&](uint64_t word) -> Result<void> {
-        words[count++] = word;
-        return count == std::size(words) ? flush() : Result<void>{};
-    };
-    TRY(put(argument_count_));
-    uint32_t index = 0;
-    for (; index < argument_count_; index++) TRY(put(strings + args_.offset(index)));
-    TRY(put(0));
-    for (; index < argument_count_ + environment_count_; index++)
-        TRY(put(strings + args_.offset(index)));
-    TRY(put(0));
-    VirtAddr headers = image.program_headers == 0 ? 0 : image.program_headers + main_.bias;
-    constexpr uint64_t kHwcap2FsGsBase = 2;
-    const uint64_t auxiliary[kAuxiliaryWords / 2][2] = {
-        {abi::kAuxProgramHeaders, headers},
-        {abi::kAuxProgramHeaderSize, sizeof(abi::ElfProgramHeader)},
-        {abi::kAuxProgramHeaderCount, image.program_header_count},
-        {abi::kAuxPageSize, kPageSize},
-        {abi::kAuxBase, interpreter_ ? interpreter_->bias : 0},
-        {abi::kAuxFlags, 0},
-        {abi::kAuxEntry, image.entry + main_.bias},
-        {abi::kAuxUid, process_.uid},
-        {abi::kAuxEuid, process_.euid},
-        {abi::kAuxGid, process_.gid},
-        {abi::kAuxEgid, process_.egid},
-        {abi::kAuxPlatform, block + kRandomSize},
-        {abi::kAuxHwcap, x86::cpuid(1).edx},
-        {abi::kAuxHwcap2, cpu_features.fsgsbase ? kHwcap2FsGsBase : 0},
-        {abi::kAuxClockTicks, 100},
-        {abi::kAuxSecure, 0},
-        {abi::kAuxRandom, block},
-        {abi::kAuxExecFn, strings + args_.offset(index)},
-        {abi::kAuxMinSigStackSize, 1024 + cpu_features.xsave_size},
-        {abi::kAuxNull, 0},
-    };
-    for (const auto& [key, value] : auxiliary) {
-        TRY(put(key));
-        TRY(put(value));
-    }
-    return flush();
-}
-
-// Returns the stack pointer that the program starts with.
-Result<VirtAddr> Exec::build_stack() {
-    VirtAddr strings = kStackTop - sizeof(uint64_t) - args_.bytes();
-    VirtAddr block = round_down(strings - kRandomSize - kPlatformSize, 16);
-    uint64_t words = argument_count_ + environment_count_ + 3 + kAuxiliaryWords;
-    VirtAddr sp = round_down(block - words * sizeof(uint64_t), 16);
-    AddressSpace& space = *process_.space;
-    space.populate(sp, kStackTop - sp, Access::Write);
-
-    for (uint64_t at = 0; at < args_.bytes();) {
-        std::string_view piece = args_.piece(at);
-        TRY(copy_to_user(strings + at, piece.data(), piece.size()));
-        at += piece.size();
-    }
-    char bytes[kRandomSize + kPlatformSize];
-    random_fill(bytes, kRandomSize);
-    memcpy(bytes + kRandomSize, kPlatform, kPlatformSize);
-    TRY(copy_to_user(block, bytes, sizeof bytes));
-    TRY(write_words(sp, strings, block));
-
-    space.stack_start = sp;
-    space.arg_start = strings;
-    space.arg_end = space.env_start = strings + args_.offset(argument_count_);
-    space.env_end = strings + args_.offset(argument_count_ + environment_count_);
-    return sp;
+// What can be written only in the new space itself.
+Result<void> Exec::fill_space() {
+    TRY(clear_tails(main_));
+    if (interpreter_) TRY(clear_tails(*interpreter_));
+    process_.space->populate(stack_pointer_, kStackTop - stack_pointer_, Access::Write);
+    TRY(copy_to_user(stack_pointer_, args_.words(), args_.word_count() * sizeof(uint64_t)));
+    std::string_view strings = args_.strings();
+    return copy_to_user(process_.space->arg_start, strings.data(), strings.size());
 }
 
 void Exec::commit(TrapFrame& frame) {
     replace_space();
     reset_process();
     reset_thread(*current_thread());
-    Result<void> cleared = clear_tails(main_);
-    if (cleared.ok() && interpreter_) cleared = clear_tails(*interpreter_);
-    Result<VirtAddr> sp = build_stack();
-    if (!cleared.ok() || !sp.ok()) return begin_exit_group(SIGKILL);
+    if (!fill_space().ok()) return begin_exit_group(SIGKILL);
     const LoadedImage& first = interpreter_ ? *interpreter_ : main_;
     constexpr uint64_t kFlagsAtStart = 0x202;  // IF and the bit that is always set
     // RCX differs from RIP, so the way out restores all registers (solutions/3-syscall).
@@ -337,33 +284,27 @@ void Exec::commit(TrapFrame& frame) {
     frame.rip = first.image.entry + first.bias;
     frame.cs = USER_CS | 3;
     frame.rflags = kFlagsAtStart;
-    frame.rsp = sp.value();
+    frame.rsp = stack_pointer_;
     frame.ss = USER_DS | 3;
     count_event(Event::Execs);
 }
 
-Result<void> run(const char* path, ArgSource& source, const ArgumentLists& lists,
-                 TrapFrame& frame) {
-    Exec exec(path, source);
+Result<void> run(const char* path, const ArgumentLists* lists) {
+    Exec exec(path);
     TRY(exec.prepare(lists));
     TRY(end_other_threads());
-    exec.commit(frame);
+    exec.commit(*current_thread()->user_frame);
     return {};
 }
 
 }  // namespace
 
 Result<void> exec_user(VirtAddr path, VirtAddr arguments, VirtAddr environment) {
-    PageBuffer buffer = TRY(PageBuffer::create());
-    TRY(copy_string_from_user(buffer.data(), path, kMaxPath));
-    UserArgs source;
-    return run(buffer.data(), source, {arguments, environment}, *current_thread()->user_frame);
+    ScratchPage page;
+    char* text = TRY(page.get());
+    TRY(copy_string_from_user(text, path, kMaxPath));
+    ArgumentLists lists = {arguments, environment};
+    return run(text, &lists);
 }
 
-Result<void> exec_kernel(const char* path, const char* const* arguments,
-                         const char* const* environment, TrapFrame& frame) {
-    KernelArgs source;
-    return run(path, source,
-               {reinterpret_cast<uint64_t>(arguments), reinterpret_cast<uint64_t>(environment)},
-               frame);
-}
+Result<void> exec_init(const char* path) { return run(path, nullptr); }

@@ -1,6 +1,6 @@
 // The argument and environment strings of an execve, on their way from the old program's
-// memory to the new one's stack. Where strings and pages come from is the caller's business
-// (ArgSource), so packing is tested and fuzzed on the host.
+// memory to the new one's stack, and the words that point to them. Needs nothing but the
+// heap and user copies, so packing is fuzzed on the host (grader/fuzz/arguments_fuzz.cc).
 #pragma once
 #include <cstdint>
 #include <string_view>
@@ -8,71 +8,48 @@
 #include "kernel/base/result.h"
 #include "kernel/base/types.h"
 
-// The old program's memory, and where packed bytes are kept.
-class ArgSource {
+// Bytes on the heap, in one piece, which doubles when it is full.
+class GrowingBuffer {
   public:
-    // The pointer at `address`. EFAULT.
-    virtual Result<uint64_t> fetch_pointer(uint64_t address) = 0;
-    // Copies string bytes from `address`, up to and including a NUL, at most `size` (> 0).
-    // Returns how many; without a NUL in the last place the string goes on. EFAULT.
-    virtual Result<size_t> fetch_string(char* to, uint64_t address, size_t size) = 0;
-    virtual char* new_page() = 0;  // kPageSize bytes, aligned; nullptr: no memory
-    virtual void free_page(char* page) = 0;
+    GrowingBuffer() = default;
+    GrowingBuffer(const GrowingBuffer&) = delete;
+    GrowingBuffer& operator=(const GrowingBuffer&) = delete;
+    ~GrowingBuffer();
+    // Where the next bytes go, and for how many there is room: one word at least. ENOMEM.
+    Result<char*> end(uint64_t& room);
+    void added(uint64_t size) { size_ += size; }
+    char* data() const { return data_; }
+    uint64_t size() const { return size_; }
 
-  protected:
-    ~ArgSource() = default;
+  private:
+    char* data_ = nullptr;
+    uint64_t size_ = 0, capacity_ = 0;
 };
 
-// Strings packed one after the other, each with its NUL, and where each begins.
+// Strings packed one after the other, each with its NUL, and the words of the new stack
+// below them, in which an added string stands as its offset in the packed bytes.
 class PackedArgs {
   public:
     static constexpr uint64_t kMaxBytes = 2 * 1024 * 1024;
     static constexpr uint64_t kMaxString = 128 * 1024;  // with the NUL (MAX_ARG_STRLEN)
-    // `limit`: bytes that strings and pointers (8 each) may take together, at most
-    // kMaxBytes.
-    PackedArgs(ArgSource& source, uint64_t limit);
-    ~PackedArgs();
-    PackedArgs(const PackedArgs&) = delete;
-    PackedArgs& operator=(const PackedArgs&) = delete;
+    // `limit`: bytes that strings and words may take together, at most kMaxBytes.
+    explicit PackedArgs(uint64_t limit);
 
     // All of these: E2BIG beyond the limit, ENOMEM.
+    Result<void> add_word(uint64_t word);
     Result<void> add(std::string_view text);
-    // The strings of a null-terminated pointer array, without the first `skip`; an array at
-    // address 0 is empty. Returns how many were added.
-    Result<uint32_t> add_array(uint64_t array, uint32_t skip);
+    // The strings of a null-terminated pointer array in user memory, without the first
+    // `skip`; an array at address 0 is empty. Returns how many were added. EFAULT.
+    Result<uint32_t> add_array(VirtAddr array, uint32_t skip);
 
-    uint32_t count() const { return count_; }
-    uint64_t bytes() const { return bytes_; }
-    uint32_t offset(uint32_t index) const;  // of string `index` in the packed bytes
-    // The packed bytes [at, at + returned size) up to the next page end.
-    std::string_view piece(uint64_t at) const;
+    std::string_view strings() const { return {strings_.data(), strings_.size()}; }
+    uint64_t* words() const { return reinterpret_cast<uint64_t*>(words_.data()); }
+    uint64_t word_count() const { return words_.size() / sizeof(uint64_t); }
 
   private:
-    // Pages by number: the first few here, the others in a page of pointers.
-    class PageList {
-      public:
-        static constexpr uint64_t kMaxPages = kPageSize / sizeof(char*);
-        void free_all(ArgSource& source);
-        // The page, made if need be. ENOMEM.
-        Result<char*> make(ArgSource& source, uint64_t index);
-        char* get(uint64_t index) const { return index < kInline ? first_[index] : more_[index]; }
-
-      private:
-        static constexpr uint64_t kInline = 4;
-        char* first_[kInline] = {};
-        char** more_ = nullptr;
-    };
-    static constexpr uint64_t kOffsetsPerPage = kPageSize / sizeof(uint32_t);
-    static_assert(kMaxBytes / kPageSize <= PageList::kMaxPages);
-
     template <typename Fetch>
     Result<void> append(Fetch fetch);
-    Result<char*> room(uint64_t& size);  // for the next bytes, until the page or limit ends
 
-    ArgSource& source_;
     uint64_t limit_;
-    uint64_t bytes_ = 0;
-    uint64_t string_start_ = 0;
-    uint32_t count_ = 0;
-    PageList strings_, offsets_;
+    GrowingBuffer strings_, words_;
 };

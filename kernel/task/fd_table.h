@@ -8,28 +8,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/sync/spinlock.h"
 
-// Owns one reference of a File.
-class FileRef {
-  public:
-    explicit FileRef(File* file) : file_(file) {}
-    FileRef(FileRef&& other) : file_(other.file_) { other.file_ = nullptr; }
-    FileRef(const FileRef&) = delete;
-    FileRef& operator=(const FileRef&) = delete;
-    ~FileRef() {
-        if (file_ != nullptr) file_->unref();
-    }
-    File* operator->() const { return file_; }
-    File& operator*() const { return *file_; }
-    File* get() const { return file_; }
-    File* release() {
-        File* file = file_;
-        file_ = nullptr;
-        return file;
-    }
-
-  private:
-    File* file_;
-};
+using FileRef = Ref<File>;
 
 class FdTable {
   public:

@@ -1,9 +1,7 @@
 // clone(2) in all its forms: fork, vfork, threads.
 //
 // The child starts in start_child on a kernel stack of its own, with the parent's user
-// registers, and leaves through trap_return. What it needs on the way lies at the far end of
-// that stack, which nothing else uses so early; from there it is copied, since the way out
-// needs room below the frame (trap_entry.S, bad_iret).
+// registers at its top, and leaves through trap_return.
 //
 // Until link_thread nobody can find the child, so everything up to that can fail and is
 // undone by hand in the order of its making. From thread_start on it belongs to itself.
@@ -31,21 +29,14 @@ constexpr uint64_t kSupportedFlags =
     abi::kCloneParentSettid | abi::kCloneChildCleartid | abi::kCloneDetached |
     abi::kCloneChildSettid | abi::kCloneClearSighand;
 
-struct ChildStart {
-    TrapFrame frame;
-    VirtAddr set_tid;  // CLONE_CHILD_SETTID, or 0
-};
-ChildStart& child_start(Thread& thread) {
-    return *reinterpret_cast<ChildStart*>(thread.stack_top - kKernelStackSize);
-}
-
-void start_child(void*) {
+// `set_tid`: where the child's id goes in its memory (CLONE_CHILD_SETTID), or nullptr.
+void start_child(void* set_tid) {
     Thread& thread = *current_thread();
-    ChildStart start = child_start(thread);
-    if (start.set_tid != 0) (void)copy_to_user(start.set_tid, &thread.tid, sizeof thread.tid);
+    auto address = reinterpret_cast<VirtAddr>(set_tid);
+    if (address != 0) (void)copy_to_user(address, &thread.tid, sizeof thread.tid);
     x86::cli();
-    user_return_work(&start.frame);
-    trap_return(&start.frame);
+    user_return_work(thread.user_frame);
+    trap_return(thread.user_frame);
 }
 
 Result<void> check_flags(uint64_t flags) {
@@ -61,11 +52,9 @@ Result<void> check_flags(uint64_t flags) {
 // ---- The child's Thread ----
 
 void copy_registers(Thread& parent, Thread& child, const CloneRequest& request) {
-    ChildStart& start = child_start(child);
-    start.frame = *parent.user_frame;
-    start.frame.rax = 0;
-    if (request.stack != 0) start.frame.rsp = request.stack;
-    start.set_tid = (request.flags & abi::kCloneChildSettid) != 0 ? request.child_tid : 0;
+    TrapFrame& frame = *child.user_frame = *parent.user_frame;
+    frame.rax = 0;
+    if (request.stack != 0) frame.rsp = request.stack;
     user_bases_save();
     bool set_tls = (request.flags & abi::kCloneSettls) != 0;
     child.fs_base = set_tls ? request.tls : parent.fs_base;
@@ -76,7 +65,9 @@ void copy_registers(Thread& parent, Thread& child, const CloneRequest& request) 
 
 Result<Thread*> create_thread(const CloneRequest& request) {
     Thread& parent = *current_thread();
-    Thread* child = TRY(thread_create(parent.name, start_child, nullptr));
+    bool set_tid = (request.flags & abi::kCloneChildSettid) != 0;
+    auto* tid_place = reinterpret_cast<void*>(set_tid ? request.child_tid : 0);
+    Thread* child = TRY(thread_create(parent.name, start_child, tid_place));
     Result<void> added = thread_add_fpu(*child);
     if (!added.ok()) {
         thread_free(*child);

@@ -14,8 +14,6 @@
 namespace {
 
 constexpr uint64_t kInfinity = ~0ull;  // RLIM_INFINITY
-constexpr const char* kEnvironment[] = {"HOME=/", "TERM=linux",
-                                        "PATH=/bin:/sbin:/usr/bin:/usr/sbin", nullptr};
 
 void seed_random() {
     uint64_t words[6] = {x86::rdtsc(), realtime_ns(), 0, 0, 0, 0};
@@ -83,19 +81,17 @@ const char* explain(int error) {
 void start_init(const char* path) {
     Thread& thread = *current_thread();
     Result<void> result = become_process(thread);
-    TrapFrame frame;
     if (result.ok()) {
         open_console(*thread.process);
-        const char* const arguments[] = {path, nullptr};
-        result = exec_kernel(path, arguments, kEnvironment, frame);
+        result = exec_init(path);
     }
     if (!result.ok()) {
         int error = result.error().number();
         panic("cannot run %s: %s, errno %d", path, explain(error), error);
     }
     x86::cli();
-    user_return_work(&frame);
-    trap_return(&frame);
+    user_return_work(thread.user_frame);
+    trap_return(thread.user_frame);
 }
 
 void task_init() {

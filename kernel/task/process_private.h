@@ -26,10 +26,8 @@ Result<void> end_other_threads();
 
 // ---- exec.cc ----
 
-// Replaces the calling thread's program: execve(2) with kernel strings, for init. The frame
-// then enters the new one. Errors leave everything as it was.
-Result<void> exec_kernel(const char* path, const char* const* arguments,
-                         const char* const* environment, TrapFrame& frame);
+// execve(2) with a kernel string, for init: its only argument is the path.
+Result<void> exec_init(const char* path);
 
 // ---- signals.cc ----
 

@@ -56,8 +56,8 @@ Result<void> map_segment(AddressSpace& space, PageSource* source, const ElfSegme
 
 }  // namespace
 
-Result<ProgramFile> ProgramFile::open(const char* path) {
-    ProcessWalk walk = TRY(ProcessWalk::at(AT_FDCWD, path[0] == '/'));
+Result<ProgramFile> ProgramFile::open(std::string_view path) {
+    ProcessWalk walk = TRY(ProcessWalk::at(AT_FDCWD, path.starts_with('/')));
     ProgramFile file;
     file.inode.reset(TRY(vfs_walk(walk.context(), path, kFollow)));
     if (file.inode->type() != S_IFREG) return Error(EACCES);
@@ -65,7 +65,7 @@ Result<ProgramFile> ProgramFile::open(const char* path) {
     if (file.source() == nullptr) return Error(EACCES);
     file.size = file.inode->stat().size;
     if (file.size == 0) return Error(ENOEXEC);
-    file.head_page = PageBuffer(TRY(file.source()->get_page(0)));
+    file.head_page = ScratchPage(TRY(file.source()->get_page(0)));
     return file;
 }
 

@@ -2,40 +2,19 @@
 // Nothing here touches the running program: all of it can fail.
 #pragma once
 #include "kernel/fs/inode.h"
+#include "kernel/fs/scratch_page.h"
 #include "kernel/mm/address_space.h"
-#include "kernel/mm/frame.h"
 #include "kernel/task/elf.h"
-
-// A page of kernel memory, straight from the frame allocator: for buffers too big for the
-// stack that live for one call.
-class PageBuffer {
-  public:
-    static Result<PageBuffer> create() { return PageBuffer(TRY(frame_alloc())); }
-    // Takes over a reference.
-    explicit PageBuffer(Frame* frame = nullptr) : frame_(frame) {}
-    PageBuffer(PageBuffer&& other) : frame_(other.frame_) { other.frame_ = nullptr; }
-    PageBuffer& operator=(PageBuffer&& other) {
-        std::swap(frame_, other.frame_);
-        return *this;
-    }
-    ~PageBuffer() {
-        if (frame_ != nullptr) frame_unref(frame_);
-    }
-    char* data() const { return static_cast<char*>(frame_data(frame_)); }
-
-  private:
-    Frame* frame_;
-};
 
 // An executable file with its first page.
 struct ProgramFile {
     InodeRef inode;
-    PageBuffer head_page;
+    ScratchPage head_page;
     uint64_t size = 0;
 
     // The calling process may execute it: EACCES, ENOENT, ENOEXEC (empty) and what a path
     // walk gives.
-    static Result<ProgramFile> open(const char* path);
+    static Result<ProgramFile> open(std::string_view path);
     std::span<const uint8_t> head() const {
         return {reinterpret_cast<const uint8_t*>(head_page.data()),
                 size < kPageSize ? size : kPageSize};
