@@ -88,7 +88,7 @@ Result<File*> open_memory(Inode& node, uint32_t flags) {
     return file;
 }
 
-WalkContext in_devfs() { return {devfs->root(), devfs->root(), 0, 0, 0}; }
+WalkContext in_devfs() { return {devfs->root(), devfs->root(), 0}; }
 
 void expect(const Result<void>& result, std::string_view name) {
     if (!result.ok())

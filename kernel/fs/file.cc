@@ -13,10 +13,7 @@ void File::unref() {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_self();
 }
 
-File::~File() {
-    if (flocked) file_locks_release(*inode, this);
-    inode->unref();
-}
+File::~File() { inode->unref(); }
 
 Result<size_t> File::read(IoBuffer& buffer) {
     if (!seekable()) return read_at(buffer, 0);

@@ -59,7 +59,6 @@ class File {
     Result<uint64_t> seek(int64_t offset, int whence);
     uint32_t flags;           // O_* as given to open, changed by F_SETFL
     Inode* inode;             // one reference; pipes of pipe(2) have one too
-    bool flocked = false;     // flock(2) was used: destruction releases it
     uint64_t offset = 0;      // guarded by offset_mutex
     Mutex offset_mutex{LockRank::FileOffset};  // over a transfer of a seekable file
 

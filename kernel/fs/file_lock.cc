@@ -13,7 +13,6 @@
 struct FileLock {
     const void* owner;
     int32_t pid;
-    LockKind kind;
     LockType type;
     LockRange range;
     ListLink link;
@@ -32,13 +31,12 @@ bool overlaps(const LockRange& a, const LockRange& b) {
     return a.start < b.end && b.start < a.end;
 }
 
-FileLock* find_conflict(Inode& inode, LockKind kind, const void* owner, LockType type,
+FileLock* find_conflict(Inode& inode, const void* owner, LockType type,
                         const LockRange& range) REQUIRES(lock_table) {
     if (inode.locks == nullptr) return nullptr;
     for (FileLock& lock : inode.locks->list) {
         bool exclusive = type == LockType::Write || lock.type == LockType::Write;
-        if (lock.kind == kind && lock.owner != owner && exclusive &&
-            overlaps(lock.range, range))
+        if (lock.owner != owner && exclusive && overlaps(lock.range, range))
             return &lock;
     }
     return nullptr;
@@ -55,8 +53,7 @@ FileLock* cut(Inode& inode, const void* owner, const LockRange& range, FileLock*
         bool head = lock->range.start < range.start;
         bool tail = lock->range.end > range.end;
         if (head && tail) {
-            *spare = {owner,      lock->pid, lock->kind,
-                      lock->type, {range.end, lock->range.end}, {}};
+            *spare = {owner, lock->pid, lock->type, {range.end, lock->range.end}, {}};
             list.push_back(spare);
             spare = nullptr;
         }
@@ -74,9 +71,9 @@ FileLock* cut(Inode& inode, const void* owner, const LockRange& range, FileLock*
 
 }  // namespace
 
-Result<void> file_lock(Inode& inode, LockKind kind, const void* owner, int32_t pid,
-                       LockType type, LockRange range, bool wait) {
-    FileLock* lock = TRY(make<FileLock>(owner, pid, kind, type, range, ListLink{}));
+Result<void> file_lock(Inode& inode, const void* owner, int32_t pid, LockType type,
+                       LockRange range, bool wait) {
+    FileLock* lock = TRY(make<FileLock>(owner, pid, type, range, ListLink{}));
     auto spare = make<FileLock>();
     Result<void> result = spare.ok() ? Result<void>() : spare.error();
     while (result.ok()) {
@@ -90,7 +87,7 @@ Result<void> file_lock(Inode& inode, LockKind kind, const void* owner, int32_t p
                 }
                 inode.locks = locks.value();
             }
-            if (find_conflict(inode, kind, owner, type, range) == nullptr) {
+            if (find_conflict(inode, owner, type, range) == nullptr) {
                 destroy(cut(inode, owner, range, spare.value()));
                 inode.locks->list.push_back(lock);
                 wake_all(lock_released);  // a downgrade may let readers in
@@ -103,7 +100,7 @@ Result<void> file_lock(Inode& inode, LockKind kind, const void* owner, int32_t p
         }
         result = wait_until(lock_released, [&] {
             MutexGuard guard(lock_table);
-            return find_conflict(inode, kind, owner, type, range) == nullptr;
+            return find_conflict(inode, owner, type, range) == nullptr;
         });
     }
     destroy(lock);
@@ -125,7 +122,7 @@ Result<void> file_unlock(Inode& inode, const void* owner, LockRange range) {
 bool file_lock_conflict(Inode& inode, const void* owner, LockType type, LockRange range,
                         LockInfo& out) {
     MutexGuard guard(lock_table);
-    FileLock* lock = find_conflict(inode, LockKind::Record, owner, type, range);
+    FileLock* lock = find_conflict(inode, owner, type, range);
     if (lock == nullptr) return false;
     out = {lock->type, lock->range, lock->pid};
     return true;

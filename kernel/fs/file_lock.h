@@ -1,5 +1,5 @@
-// Advisory locks: record locks of fcntl(2), owned by a process's descriptor table, and
-// flock(2), owned by the open file. An inode that was never locked has no table.
+// Advisory record locks of fcntl(2), owned by a process's descriptor table. An inode that
+// was never locked has no table.
 #pragma once
 #include <cstdint>
 
@@ -12,8 +12,6 @@ struct LockRange {
     uint64_t start = 0, end = kToEnd;
 };
 enum class LockType : uint8_t { Read, Write };
-// Record locks and flock locks do not see each other (flock(2), NOTES).
-enum class LockKind : uint8_t { Record, Whole };
 
 struct LockInfo {  // a conflicting lock, for F_GETLK
     LockType type;
@@ -24,13 +22,13 @@ struct LockInfo {  // a conflicting lock, for F_GETLK
 // Locks the range for `owner`, replacing what it held there (up- or downgrades). A
 // conflict with another owner is EAGAIN, or with `wait` a sleep: kERESTARTSYS when
 // interrupted. ENOMEM. `pid` is for F_GETLK only.
-Result<void> file_lock(Inode& inode, LockKind kind, const void* owner, int32_t pid,
-                       LockType type, LockRange range, bool wait);
+Result<void> file_lock(Inode& inode, const void* owner, int32_t pid, LockType type,
+                       LockRange range, bool wait);
 Result<void> file_unlock(Inode& inode, const void* owner, LockRange range);
 // The first lock of somebody else that would stand in the way. False: none.
 bool file_lock_conflict(Inode& inode, const void* owner, LockType type, LockRange range,
                         LockInfo& out);
 // Drops all locks of `owner`: a process closed a descriptor of the file (POSIX fcntl: any
-// close drops them all), or an open file that was flocked is gone.
+// close drops them all).
 void file_locks_release(Inode& inode, const void* owner);
 void file_locks_destroy(Inode& inode);  // with the inode itself

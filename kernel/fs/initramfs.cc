@@ -22,7 +22,7 @@ struct HardLink {
 
 class Unpacker {
   public:
-    explicit Unpacker(Inode* root) : context_{root, root, 0, 0, 0} {}
+    explicit Unpacker(Inode* root) : context_{root, root, 0} {}
     ~Unpacker() { forget_links(); }
     Result<void> unpack(const CpioEntry& entry);
     void forget_links() {

@@ -44,6 +44,8 @@ class Inode {
     void unref();
 
     uint32_t type() const { return attributes.mode & S_IFMT; }
+    // May it be run? All that permissions decide: the one user is root.
+    bool executable() const { return type() != S_IFREG || (attributes.mode & 0111) != 0; }
     bool is_directory() const { return type() == S_IFDIR; }
 
     // ---- directories; the caller holds this->mutex, names are single components ----

@@ -9,11 +9,10 @@
 #include "kernel/fs/path.h"
 #include "kernel/sync/spinlock.h"
 
-// Where a walk starts, and as whom. `root` and `directory` are borrowed.
+// Where a walk starts. `root` and `directory` are borrowed.
 struct WalkContext {
     Inode* root;       // of the process (chroot is not supported: the file system's root)
     Inode* directory;  // for relative paths: the working directory or a dirfd
-    uint32_t uid = 0, gid = 0;
     uint32_t umask = 022;
 };
 
@@ -23,7 +22,7 @@ enum WalkFlags : uint32_t {
     kWantDirectory = 2,  // ENOTDIR otherwise
 };
 
-// Returns a reference. ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EACCES.
+// Returns a reference. ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG.
 Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint32_t flags);
 // All but the last component resolved: the directory, and that component within the path,
 // without trailing slashes.
@@ -53,13 +52,6 @@ Result<void> vfs_rename(const WalkContext& from_context, std::string_view from,
                         bool no_replace);
 // Absolute path of a directory, for getcwd(2): returns its length. ENOENT when removed.
 Result<size_t> vfs_path_of(Inode* root, Inode* directory, char* out, size_t size);
-// May this user do what R_OK|W_OK|X_OK says?
-Result<void> vfs_check_access(Inode& inode, uint32_t uid, uint32_t gid, uint32_t wanted);
-// May this user take `inode` out of `parent`? Write and search rights, and the sticky bit.
-Result<void> vfs_may_remove(const WalkContext& context, Inode& parent, Inode& inode);
-// The owner of a new inode: who made it, and in a set-group-ID directory its group.
-void vfs_set_owner(const WalkContext& context, const Inode& parent, Inode& made);
-
 // Guards which directory is whose parent, and under which name (rank Mount).
 extern SpinLock vfs_tree_lock;
 

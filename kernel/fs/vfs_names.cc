@@ -3,10 +3,6 @@
 
 namespace {
 
-Result<void> may_change(const WalkContext& context, Inode& directory) {
-    return vfs_check_access(directory, context.uid, context.gid, W_OK | X_OK);
-}
-
 Result<void> expect_absent(Inode& parent, std::string_view name) {
     auto found = parent.lookup(name);
     if (found.ok()) {
@@ -25,38 +21,16 @@ Result<void> make_entry(const WalkContext& context, std::string_view path, uint3
     MutexGuard guard(at.parent->mutex);
     TRY(expect_absent(*at.parent, at.name));
     if (at.trailing_slash && (mode & S_IFMT) != S_IFDIR) return Error(ENOENT);
-    TRY(may_change(context, *at.parent));
     if ((mode & S_IFMT) != S_IFLNK) mode &= ~context.umask;
     InodeRef made(TRY(at.parent->create(at.name, mode, device, target)));
-    vfs_set_owner(context, *at.parent, *made);
     return {};
 }
 
 }  // namespace
 
-void vfs_set_owner(const WalkContext& context, const Inode& parent, Inode& made) {
-    made.attributes.uid = context.uid;
-    made.attributes.gid = context.gid;
-    if ((parent.attributes.mode & S_ISGID) == 0) return;
-    made.attributes.gid = parent.attributes.gid;
-    if (made.is_directory()) made.attributes.mode |= S_ISGID;
-}
-
 Result<void> vfs_make_node(const WalkContext& context, std::string_view path,
                            uint32_t mode, uint64_t device) {
-    switch (mode & S_IFMT) {
-        case 0: mode |= S_IFREG; break;
-        case S_IFCHR:
-        case S_IFBLK:
-            if (context.uid != 0) return Error(EPERM);
-            break;
-        case S_IFREG:
-        case S_IFIFO:
-        case S_IFSOCK: break;
-        case S_IFDIR: return Error(EPERM);
-        default: return Error(EINVAL);
-    }
-    return make_entry(context, path, mode & (S_IFMT | 07777), device, {});
+    return make_entry(context, path, mode, device, {});
 }
 
 Result<void> vfs_make_directory(const WalkContext& context, std::string_view path,
@@ -80,17 +54,7 @@ Result<void> vfs_link(const WalkContext& from_context, std::string_view from,
     MutexGuard guard(at.parent->mutex);
     TRY(expect_absent(*at.parent, at.name));
     if (at.trailing_slash) return Error(ENOENT);
-    TRY(may_change(to_context, *at.parent));
     return at.parent->link(at.name, *inode);
-}
-
-Result<void> vfs_may_remove(const WalkContext& context, Inode& parent, Inode& inode) {
-    TRY(may_change(context, parent));
-    // In a sticky directory only owners remove (POSIX XBD 4.3).
-    if ((parent.attributes.mode & S_ISVTX) && context.uid != 0 &&
-        context.uid != parent.attributes.uid && context.uid != inode.attributes.uid)
-        return Error(EPERM);
-    return {};
 }
 
 Result<void> vfs_unlink(const WalkContext& context, std::string_view path,
@@ -103,7 +67,6 @@ Result<void> vfs_unlink(const WalkContext& context, std::string_view path,
     MutexGuard guard(at.parent->mutex);
     inode.reset(TRY(at.parent->lookup(at.name)));
     if (at.trailing_slash && !inode->is_directory()) return Error(ENOTDIR);
-    TRY(vfs_may_remove(context, *at.parent, *inode));
     if (directory && !inode->is_directory()) return Error(ENOTDIR);
     if (!directory && inode->is_directory()) return Error(EISDIR);
     if (inode->mounted != nullptr) return Error(EBUSY);

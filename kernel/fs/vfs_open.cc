@@ -1,4 +1,4 @@
-// open(2): find or create, check the permission, make a File.
+// open(2): find or create, make a File.
 #include "kernel/fs/scratch_page.h"
 #include "kernel/fs/vfs.h"
 
@@ -7,22 +7,12 @@ namespace {
 // Of these flags only open itself takes notice; F_GETFL does not show them.
 constexpr uint32_t kOpenOnly = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC;
 
-uint32_t wanted_access(uint32_t flags) {
-    uint32_t wanted = 0;
-    if ((flags & O_ACCMODE) != O_WRONLY) wanted |= R_OK;
-    if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC)) wanted |= W_OK;
-    return wanted;
-}
-
-Result<File*> open_inode(const WalkContext& context, Inode& inode, uint32_t flags,
-                         bool created) {
+Result<File*> open_inode(Inode& inode, uint32_t flags, bool created) {
     if ((flags & O_DIRECTORY) && !inode.is_directory()) return Error(ENOTDIR);
     if (inode.type() == S_IFLNK) return Error(ELOOP);
     if (inode.type() == S_IFSOCK) return Error(ENXIO);
-    uint32_t wanted = wanted_access(flags);
-    if (inode.is_directory() && ((wanted & W_OK) || (flags & O_CREAT)))
-        return Error(EISDIR);
-    if (!created) TRY(vfs_check_access(inode, context.uid, context.gid, wanted));
+    bool changes = (flags & O_ACCMODE) != O_RDONLY || (flags & (O_TRUNC | O_CREAT)) != 0;
+    if (inode.is_directory() && changes) return Error(EISDIR);
     File* file = TRY(inode.open(flags));
     file->flags = flags & ~kOpenOnly;
     if ((flags & O_TRUNC) && inode.type() == S_IFREG && !created) {
@@ -47,12 +37,8 @@ Result<Inode*> find_or_create(const WalkContext& context, Inode& parent,
         return Error(EEXIST);
     }
     if (found.error().number() != ENOENT) return found;
-    TRY(vfs_check_access(parent, context.uid, context.gid, W_OK | X_OK));
-    Inode* inode =
-        TRY(parent.create(name, S_IFREG | (mode & 07777 & ~context.umask), 0, {}));
-    vfs_set_owner(context, parent, *inode);
     created = true;
-    return inode;
+    return parent.create(name, S_IFREG | (mode & 07777 & ~context.umask), 0, {});
 }
 
 Result<File*> open_creating(WalkContext context, std::string_view path, uint32_t flags,
@@ -66,10 +52,10 @@ Result<File*> open_creating(WalkContext context, std::string_view path, uint32_t
         InodeRef inode(
             TRY(find_or_create(context, *at.parent, at.name, flags, mode, created)));
         if (inode->type() != S_IFLNK || (flags & O_NOFOLLOW))
-            return open_inode(context, *inode, flags, created);
+            return open_inode(*inode, flags, created);
         if (Inode* target = TRY(inode->link_target())) {
             InodeRef direct(target);
-            return open_inode(context, *direct, flags, false);
+            return open_inode(*direct, flags, false);
         }
         char* text = TRY(page.get());
         path = {text, TRY(inode->read_link(text, kMaxPath))};
@@ -91,5 +77,5 @@ Result<File*> vfs_open(const WalkContext& context, std::string_view path, uint32
     }
     uint32_t walk = (flags & O_NOFOLLOW) ? kNoFollow : kFollow;
     InodeRef inode(TRY(vfs_walk(context, path, walk)));
-    return open_inode(context, *inode, flags, false);
+    return open_inode(*inode, flags, false);
 }

@@ -46,13 +46,7 @@ bool is_ancestor(Inode* directory, Inode* below) {
     return false;
 }
 
-struct Place : WalkParent {
-    const WalkContext& context;
-};
-
-Result<void> check_replaced(const Place& from, const Place& to, Inode& moved,
-                            Inode& replaced) {
-    TRY(vfs_may_remove(to.context, *to.parent, replaced));
+Result<void> check_replaced(const WalkParent& from, Inode& moved, Inode& replaced) {
     if (replaced.is_directory()) {
         if (!moved.is_directory()) return Error(EISDIR);
         if (is_ancestor(&replaced, from.parent.get())) return Error(ENOTEMPTY);
@@ -63,7 +57,7 @@ Result<void> check_replaced(const Place& from, const Place& to, Inode& moved,
 }
 
 // `replaced` outlives the locks: its last reference may go with it.
-Result<void> rename_locked(const Place& from, const Place& to, bool no_replace,
+Result<void> rename_locked(const WalkParent& from, const WalkParent& to, bool no_replace,
                            InodeRef& replaced) {
     InodeRef moved(TRY(from.parent->lookup(from.name)));
     auto found = to.parent->lookup(to.name);
@@ -75,21 +69,19 @@ Result<void> rename_locked(const Place& from, const Place& to, bool no_replace,
     if (!moved->is_directory() && (from.trailing_slash || to.trailing_slash))
         return Error(ENOTDIR);
     if (replaced && no_replace) return Error(EEXIST);
-    TRY(vfs_may_remove(from.context, *from.parent, *moved));
-    TRY(vfs_check_access(*to.parent, to.context.uid, to.context.gid, W_OK | X_OK));
     if (moved->mounted != nullptr) return Error(EBUSY);
     if (replaced.get() == moved.get())
         return {};  // two links of one file: nothing happens
     if (moved->is_directory() && is_ancestor(moved.get(), to.parent.get()))
         return Error(EINVAL);
-    if (replaced) TRY(check_replaced(from, to, *moved, *replaced));
+    if (replaced) TRY(check_replaced(from, *moved, *replaced));
     return from.parent->rename(from.name, *moved, *to.parent, to.name, replaced.get());
 }
 
-Result<Place> find_place(const WalkContext& context, std::string_view path) {
+Result<WalkParent> find_place(const WalkContext& context, std::string_view path) {
     WalkParent at = TRY(vfs_walk_parent(context, path));
     if (at.is_special()) return Error(EBUSY);
-    return Place{std::move(at), context};
+    return at;
 }
 
 }  // namespace
@@ -97,8 +89,8 @@ Result<Place> find_place(const WalkContext& context, std::string_view path) {
 Result<void> vfs_rename(const WalkContext& from_context, std::string_view from_path,
                         const WalkContext& to_context, std::string_view to_path,
                         bool no_replace) {
-    Place from = TRY(find_place(from_context, from_path));
-    Place to = TRY(find_place(to_context, to_path));
+    WalkParent from = TRY(find_place(from_context, from_path));
+    WalkParent to = TRY(find_place(to_context, to_path));
     if (from.parent->file_system != to.parent->file_system) return Error(EXDEV);
     InodeRef replaced;
     std::optional<MutexGuard> rename;

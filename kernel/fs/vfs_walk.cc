@@ -62,11 +62,6 @@ Result<Inode*> step_down(Inode& directory, std::string_view name) {
     return child;
 }
 
-bool may_search(const WalkContext& context, Inode& directory) {
-    return context.uid == 0 ||
-           vfs_check_access(directory, context.uid, context.gid, X_OK).ok();
-}
-
 }  // namespace
 
 Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path,
@@ -82,7 +77,6 @@ Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path,
         if (name.empty()) break;
         trailing_slash = cursor.trailing_slash();
         if (!at->is_directory()) return Error(ENOTDIR);
-        if (!may_search(context, *at)) return Error(EACCES);
         if (name[0] == '.' && name.size() <= 2 && name.back() == '.') [[unlikely]] {
             if (name.size() == 2) at.reset(TRY(step_up(context, at.get())));
             continue;
@@ -111,23 +105,5 @@ Result<WalkParent> vfs_walk_parent(const WalkContext& context, std::string_view 
     PathSplit split = path_split(path);
     if (split.name.size() > kMaxName) return Error(ENAMETOOLONG);
     InodeRef parent(TRY(vfs_walk(context, split.parent, kFollow | kWantDirectory)));
-    if (!may_search(context, *parent)) return Error(EACCES);
     return WalkParent{std::move(parent), split.name, split.trailing_slash};
-}
-
-Result<void> vfs_check_access(Inode& inode, uint32_t uid, uint32_t gid, uint32_t wanted) {
-    uint32_t mode = inode.attributes.mode;
-    if (uid == 0) {
-        // Root may do everything, but execute only what somebody may execute.
-        bool runnable = (mode & S_IFMT) != S_IFREG || (mode & 0111) != 0;
-        if ((wanted & X_OK) && !runnable) return Error(EACCES);
-        return {};
-    }
-    if (uid == inode.attributes.uid) {
-        mode >>= 6;
-    } else if (gid == inode.attributes.gid) {
-        mode >>= 3;
-    }
-    if ((wanted & ~mode & 7) != 0) return Error(EACCES);
-    return {};
 }

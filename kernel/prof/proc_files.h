@@ -45,7 +45,6 @@ struct ProcessView {
     Inode* directory = nullptr;   // working directory
     Inode* executable = nullptr;
     char path[256] = {};          // of the executable
-    uint32_t uid = 0, gid = 0, euid = 0, egid = 0;
 };
 
 // An entry of /proc or /proc/<pid>. Links and directories have a name and a mode only.

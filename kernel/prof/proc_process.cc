@@ -55,7 +55,6 @@ void take_snapshot(ProcessSnapshot& s, Process& process) REQUIRES(process_tree, 
         s.system_ns += thread.system_ns;
         s.minor_faults += thread.page_faults;
         if (thread.tid != process.pid) continue;
-        s.nice = thread.nice;
         s.last_cpu = static_cast<int32_t>(thread.cpu.load(std::memory_order_relaxed));
     }
     s.state = state_letter(process, runs, blocked);
@@ -91,9 +90,8 @@ void write_status(ProcText& out, ProcessView& view) {
     const ProcessSnapshot& s = with_memory(view);
     format(out, "Name:\t%s\nState:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n", s.name,
            state_name(s.state), s.pid, s.pid, s.parent);
-    // Real, effective, saved, file system's: the last two are the effective one here.
-    format(out, "Uid:\t%u\t%u\t%u\t%u\n", view.uid, view.euid, view.euid, view.euid);
-    format(out, "Gid:\t%u\t%u\t%u\t%u\n", view.gid, view.egid, view.egid, view.egid);
+    // Real, effective, saved, file system's: the one user is root.
+    format(out, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n");
     format(out, "VmSize:\t%8lu kB\nVmRSS:\t%8lu kB\nThreads:\t%u\n", s.virtual_bytes / 1024,
            s.resident_pages * kPageSize / 1024, s.threads);
 }
@@ -150,8 +148,6 @@ Result<void> ProcessView::look(int32_t pid) {
     MutexGuard tree(process_tree);
     Process* process = find_process(pid);
     if (process == nullptr) return Error(ENOENT);
-    uid = process->uid, gid = process->gid;
-    euid = process->euid, egid = process->egid;
     auto take = [](auto* object) {
         if (object != nullptr) object->ref();
         return object;

@@ -32,7 +32,6 @@ struct ProcessSnapshot {
     int32_t foreground_group;   // of the terminal, -1: none
     uint64_t minor_faults;
     uint64_t user_ns, system_ns, children_user_ns, children_system_ns;
-    int32_t nice;
     uint32_t threads;
     uint64_t start_ns;          // since boot
     uint64_t virtual_bytes, resident_pages, resident_limit;

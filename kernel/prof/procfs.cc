@@ -49,12 +49,10 @@ class WithoutMutex {
 
 class ProcInode : public Inode {
   public:
-    ProcInode(uint32_t mode, uint64_t number_, const ProcessView& owner) : Inode(mode) {
+    ProcInode(uint32_t mode, uint64_t number_) : Inode(mode) {
         number = number_;
         file_system = &::file_system;
         attributes.modified = attributes.accessed = attributes.changed = vfs_now();
-        attributes.uid = owner.euid;
-        attributes.gid = owner.egid;
     }
 
   protected:
@@ -95,8 +93,8 @@ class ProcFile final : public File {
 
 class ProcFileInode final : public ProcInode {
   public:
-    ProcFileInode(const ProcEntry& entry, uint64_t number, const ProcessView& owner)
-        : ProcInode(entry.mode, number, owner), entry_(entry) {}
+    ProcFileInode(const ProcEntry& entry, uint64_t number)
+        : ProcInode(entry.mode, number), entry_(entry) {}
     Result<File*> open(uint32_t flags) override {
         if ((flags & O_ACCMODE) != O_RDONLY && entry_.store == nullptr) return Error(EACCES);
         ProcessView view;
@@ -122,8 +120,8 @@ class ProcFileInode final : public ProcInode {
 
 class ProcLink final : public ProcInode {
   public:
-    ProcLink(std::string_view name, uint64_t number, const ProcessView& owner)
-        : ProcInode(kProcLink, number, owner), name_(name) {}
+    ProcLink(std::string_view name, uint64_t number)
+        : ProcInode(kProcLink, number), name_(name) {}
     Result<size_t> read_link(char* out, size_t size) override {
         if (name_ == "self") return format_to(out, size, "%d", current_process().pid);
         ProcessView view;
@@ -171,8 +169,8 @@ class ProcLink final : public ProcInode {
 class ProcDirectory final : public ProcInode {
   public:
     // `parent` of /proc itself: nullptr.
-    ProcDirectory(uint32_t mode, uint64_t number, const ProcessView& owner, Inode* parent)
-        : ProcInode(mode, number, owner), parent_(parent) {
+    ProcDirectory(uint32_t mode, uint64_t number, Inode* parent)
+        : ProcInode(mode, number), parent_(parent) {
         if (parent != nullptr) parent->ref();
         if (n() != kDirectory) return;
         entries_ = pid() == 0 ? proc_system_entries() : proc_process_entries();
@@ -211,25 +209,19 @@ Result<int> ProcDirectory::next_member(int from) {
 
 Result<Inode*> ProcDirectory::lookup(std::string_view name) {
     WithoutMutex unlocked(mutex);
-    ProcessView view;
     if (auto member = parse_number(name, 0, INT32_MAX)) {
         int wanted = static_cast<int>(*member);
         if (TRY(next_member(wanted)) != wanted) return Error(ENOENT);
-        TRY(view.look(pid() == 0 ? wanted : pid()));
-        if (pid() != 0)
-            return TRY(make<ProcLink>("", number_of(pid(), kFds + *member), view));
-        uint64_t its_number = number_of(wanted, kDirectory);
-        return TRY(make<ProcDirectory>(kProcDirectory, its_number, view, this));
+        if (pid() != 0) return TRY(make<ProcLink>("", number_of(pid(), kFds + *member)));
+        return TRY(make<ProcDirectory>(kProcDirectory, number_of(wanted, kDirectory), this));
     }
-    TRY(view.look(pid()));
     for (const ProcEntry& entry : entries_) {
         if (name != entry.name) continue;
         uint64_t entry_number = number_of(pid(), kFirstEntry + (&entry - entries_.data()));
         switch (entry.mode & S_IFMT) {
-            case S_IFDIR:
-                return TRY(make<ProcDirectory>(entry.mode, entry_number, view, this));
-            case S_IFLNK: return TRY(make<ProcLink>(entry.name, entry_number, view));
-            default: return TRY(make<ProcFileInode>(entry, entry_number, view));
+            case S_IFDIR: return TRY(make<ProcDirectory>(entry.mode, entry_number, this));
+            case S_IFLNK: return TRY(make<ProcLink>(entry.name, entry_number));
+            default: return TRY(make<ProcFileInode>(entry, entry_number));
         }
     }
     return Error(ENOENT);
@@ -284,8 +276,7 @@ void ProcText::write(std::string_view text) {
 }
 
 FileSystem& procfs_create() {
-    static ProcDirectory root(kProcDirectory, number_of(0, kDirectory), ProcessView(),
-                              nullptr);
+    static ProcDirectory root(kProcDirectory, number_of(0, kDirectory), nullptr);
     file_system.set_root(&root);
     proc_load_start();
     return file_system;

@@ -60,7 +60,6 @@ struct Thread {
     bool tick_saw_user = false;       // where the last tick found it
     std::atomic<uint32_t> cpu{0};     // where it runs or is queued, or ran last
     std::atomic<CpuMask> affinity{~0u};  // changed by thread_set_affinity
-    int32_t nice = 0;                 // -20..19
 
     VirtAddr stack_top = 0;
     ActiveSpace* space = nullptr;  // nullptr: kernel thread, runs on whatever is loaded
@@ -86,7 +85,6 @@ struct Thread {
     char name[16] = {};
     ListLink process_link;         // Process::threads
     VirtAddr clear_child_tid = 0;  // set_tid_address(2)
-    VirtAddr robust_list = 0;
     TrapFrame* user_frame = nullptr;  // top of the kernel stack: the user registers
     uint64_t restart_deadline_ns = 0; // of a sleep that is to be restarted after a signal
     uint64_t page_faults = 0;      // its own, counted by the page-fault handler

@@ -13,8 +13,6 @@
 namespace {
 
 constexpr uint32_t kSettableFlags = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
-constexpr uint32_t kCloseRangeCloexec = 4;  // linux/close_range.h
-constexpr uint32_t kFionbio = 0x5421, kFionclex = 0x5450, kFioclex = 0x5451;  // ioctls.h
 
 FdTable& files() { return *current_process().files; }
 
@@ -28,20 +26,6 @@ Result<int> duplicate(FileRef file, bool close_on_exec, int lowest) {
 }  // namespace
 
 Result<void> sys_close(int fd) { return files().close(fd); }
-
-Result<void> sys_close_range(uint32_t first, uint32_t last, uint32_t flags) {
-    if (first > last || (flags & ~kCloseRangeCloexec) != 0) return Error(EINVAL);
-    uint32_t end = std::min<uint32_t>(last, FdTable::kMaxDescriptors - 1);
-    for (uint32_t fd = first; fd <= end; fd++) {
-        // Descriptors that are not open are skipped.
-        if (flags & kCloseRangeCloexec) {
-            (void)files().set_close_on_exec(static_cast<int>(fd), true);
-        } else {
-            (void)files().close(static_cast<int>(fd));
-        }
-    }
-    return {};
-}
 
 Result<int> sys_dup(int fd) { return duplicate(TRY(files().get(fd)), false, 0); }
 
@@ -117,7 +101,7 @@ Result<void> record_lock(File& file, int command, VirtAddr address) {
     LockType type = lock.type == F_RDLCK ? LockType::Read : LockType::Write;
     if (command == F_GETLK) return get_lock(file, type, range, address, lock);
     if (type == LockType::Read ? !file.readable() : !file.writable()) return Error(EBADF);
-    return file_lock(*file.inode, LockKind::Record, &files(), current_process().pid, type,
+    return file_lock(*file.inode, &files(), current_process().pid, type,
                      range, command == F_SETLKW);
 }
 
@@ -156,43 +140,14 @@ Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
     }
 }
 
-Result<void> sys_flock(int fd, int operation) {
-    constexpr int kShared = 1, kExclusive = 2, kNonblocking = 4, kUnlock = 8;
-    FileRef file = TRY(files().get(fd));
-    bool wait = (operation & kNonblocking) == 0;
-    switch (operation & ~kNonblocking) {
-        case kUnlock:
-            if (!file->flocked) return {};
-            return file_unlock(*file->inode, file.get(), {});
-        case kShared:
-        case kExclusive: break;
-        default: return Error(EINVAL);
-    }
-    LockType type = (operation & kExclusive) ? LockType::Write : LockType::Read;
-    file->flocked = true;
-    return file_lock(*file->inode, LockKind::Whole, file.get(), current_process().pid,
-                     type, {}, wait);
-}
-
 // ---- ioctl ----
 
 Result<uint64_t> sys_ioctl(int fd, uint32_t request, VirtAddr argument) {
     FileRef file = TRY(files().get(fd));
-    switch (request) {
-        case kFioclex:
-        case kFionclex:
-            TRY(files().set_close_on_exec(fd, request == kFioclex));
-            return uint64_t{0};
-        case kFionbio:
-            file->flags &= ~O_NONBLOCK;
-            if (TRY(UserIn<int32_t>(argument).read()) != 0) file->flags |= O_NONBLOCK;
-            return uint64_t{0};
-        case FIONREAD:
-            if (file->inode->type() != S_IFREG) break;
-            TRY(UserOut<int32_t>(argument).write(static_cast<int32_t>(
-                file->size() - std::min(file->size(), file->offset))));
-            return uint64_t{0};
-        default: break;
+    if (request == FIONREAD && file->inode->type() == S_IFREG) {
+        uint64_t left = file->size() - std::min(file->size(), file->offset);
+        TRY(UserOut<int32_t>(argument).write(static_cast<int32_t>(left)));
+        return uint64_t{0};
     }
     return file->ioctl(request, argument);
 }
@@ -227,18 +182,4 @@ Result<void> sys_ftruncate(int fd, int64_t size) {
     FileRef file = TRY(files().get(fd));
     if (size < 0 || !file->writable()) return Error(EINVAL);
     return file->truncate(static_cast<uint64_t>(size));
-}
-
-Result<void> sys_fallocate(int fd, int mode, int64_t offset, int64_t size) {
-    constexpr int kKeepSize = 1;
-    FileRef file = TRY(files().get(fd));
-    int64_t end;
-    if (offset < 0 || size <= 0) return Error(EINVAL);
-    if (__builtin_add_overflow(offset, size, &end)) return Error(EFBIG);
-    if (!file->writable()) return Error(EBADF);
-    if (!file->seekable()) return Error(ESPIPE);
-    if ((mode & ~kKeepSize) != 0) return Error(EOPNOTSUPP);
-    // Pages come with the first write; only the size is made now.
-    if ((mode & kKeepSize) != 0 || static_cast<uint64_t>(end) <= file->size()) return {};
-    return file->truncate(static_cast<uint64_t>(end));
 }

@@ -113,7 +113,6 @@ namespace {
 Result<void> change_directory(InodeRef directory) {
     Process& process = current_process();
     if (!directory->is_directory()) return Error(ENOTDIR);
-    TRY(vfs_check_access(*directory, process.euid, process.egid, X_OK));
     InodeRef old;  // dropped outside of the lock
     SpinGuard guard(process.lock);
     Inode* previous = process.working_directory;

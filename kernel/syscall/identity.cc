@@ -1,102 +1,33 @@
 // System calls: user and group ids, process groups and sessions.
 //
-// Ids are changed by the process's own threads only, and read by others (kill) as single
-// words: no lock. Groups and sessions are under process_tree.
+// There is one user: every process is root for ever, and permissions are not enforced. The
+// calls say so; owners and modes of files are metadata only. Groups and sessions are under
+// process_tree.
 #include "kernel/syscall/calls.h"
 
-namespace {
+Result<uint32_t> sys_getuid() { return uint32_t{0}; }
 
-constexpr uint32_t kUnchanged = ~0u;  // -1
-
-// The real, effective and saved id of one kind.
-struct Ids {
-    uint32_t &real, &effective, &saved;
-
-    bool has(uint32_t id) const { return id == real || id == effective || id == saved; }
-    // setresuid(2): an unprivileged process may use ids that it has already.
-    Result<void> set(bool privileged, uint32_t new_real, uint32_t new_effective,
-                     uint32_t new_saved) {
-        for (uint32_t id : {new_real, new_effective, new_saved}) {
-            if (id != kUnchanged && !privileged && !has(id)) return Error(EPERM);
-        }
-        if (new_real != kUnchanged) real = new_real;
-        if (new_effective != kUnchanged) effective = new_effective;
-        if (new_saved != kUnchanged) saved = new_saved;
-        return {};
-    }
-    // setuid(2).
-    Result<void> set_one(bool privileged, uint32_t id) {
-        if (id == kUnchanged) return Error(EINVAL);
-        return privileged ? set(true, id, id, id) : set(false, kUnchanged, id, kUnchanged);
-    }
-    // setreuid(2): the saved id follows the effective one.
-    Result<void> set_two(bool privileged, uint32_t new_real, uint32_t new_effective) {
-        uint32_t before = real;
-        TRY(set(privileged, new_real, new_effective, kUnchanged));
-        if (new_real != kUnchanged || (new_effective != kUnchanged && new_effective != before))
-            saved = effective;
-        return {};
-    }
-    Result<void> get(UserOut<uint32_t> real_out, UserOut<uint32_t> effective_out,
-                     UserOut<uint32_t> saved_out) const {
-        TRY(real_out.write(real));
-        TRY(effective_out.write(effective));
-        return saved_out.write(saved);
-    }
-};
-
-Ids users() {
-    Process& process = current_process();
-    return {process.uid, process.euid, process.suid};
-}
-Ids groups() {
-    Process& process = current_process();
-    return {process.gid, process.egid, process.sgid};
-}
-bool privileged() { return current_process().euid == 0; }
-
-}  // namespace
-
-Result<uint32_t> sys_getuid() { return current_process().uid; }
-Result<uint32_t> sys_geteuid() { return current_process().euid; }
-Result<uint32_t> sys_getgid() { return current_process().gid; }
-Result<uint32_t> sys_getegid() { return current_process().egid; }
-
-Result<void> sys_setuid(uint32_t uid) { return users().set_one(privileged(), uid); }
-Result<void> sys_setgid(uint32_t gid) { return groups().set_one(privileged(), gid); }
-Result<void> sys_setreuid(uint32_t real, uint32_t effective) {
-    return users().set_two(privileged(), real, effective);
-}
-Result<void> sys_setregid(uint32_t real, uint32_t effective) {
-    return groups().set_two(privileged(), real, effective);
-}
-Result<void> sys_setresuid(uint32_t real, uint32_t effective, uint32_t saved) {
-    return users().set(privileged(), real, effective, saved);
-}
-Result<void> sys_setresgid(uint32_t real, uint32_t effective, uint32_t saved) {
-    return groups().set(privileged(), real, effective, saved);
-}
-Result<void> sys_getresuid(UserOut<uint32_t> real, UserOut<uint32_t> effective,
-                           UserOut<uint32_t> saved) {
-    return users().get(real, effective, saved);
-}
-Result<void> sys_getresgid(UserOut<uint32_t> real, UserOut<uint32_t> effective,
-                           UserOut<uint32_t> saved) {
-    return groups().get(real, effective, saved);
-}
-
-// Supplementary groups are not kept: nothing checks them.
 Result<uint32_t> sys_getgroups(int size, VirtAddr) {
     if (size < 0) return Error(EINVAL);
     return uint32_t{0};
 }
-Result<void> sys_setgroups(int size, VirtAddr groups) {
-    constexpr int kMaxGroups = 65536;  // NGROUPS_MAX
-    if (!privileged()) return Error(EPERM);
-    if (size < 0 || size > kMaxGroups) return Error(EINVAL);
-    for (int i = 0; i < size; i++)
-        TRY(UserIn<uint32_t>(groups).read(static_cast<size_t>(i)));
+
+Result<void> sys_setgroups(int size, VirtAddr) {
+    return size == 0 ? Result<void>{} : Error(EPERM);
+}
+
+// -1 leaves an id as it is.
+Result<void> sys_setresuid(uint32_t real, uint32_t effective, uint32_t saved) {
+    for (uint32_t id : {real, effective, saved})
+        if (id != 0 && id != ~0u) return Error(EPERM);
     return {};
+}
+
+Result<void> sys_getresuid(UserOut<uint32_t> real, UserOut<uint32_t> effective,
+                           UserOut<uint32_t> saved) {
+    TRY(real.write(0));
+    TRY(effective.write(0));
+    return saved.write(0);
 }
 
 // ---- Process groups and sessions ----

@@ -25,10 +25,13 @@ Result<void> sys_mkdirat(int dirfd, VirtAddr path, uint32_t mode) {
     return vfs_make_directory(name.context(), name.text(), mode);
 }
 
-Result<void> sys_mknodat(int dirfd, VirtAddr path, uint32_t mode, uint64_t device) {
+Result<void> sys_mknodat(int dirfd, VirtAddr path, uint32_t mode) {
+    // FIFOs and files; device nodes are the kernel's to make.
+    uint32_t type = (mode & S_IFMT) == 0 ? S_IFREG : mode & S_IFMT;
+    if (type != S_IFREG && type != S_IFIFO) return Error(EPERM);
     UserPath name;
     TRY(name.read_at(dirfd, path));
-    return vfs_make_node(name.context(), name.text(), mode, device);
+    return vfs_make_node(name.context(), name.text(), type | (mode & 07777), 0);
 }
 
 Result<void> sys_symlinkat(VirtAddr target, int dirfd, VirtAddr path) {

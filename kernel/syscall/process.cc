@@ -1,6 +1,4 @@
 // System calls: making, replacing, ending and scheduling processes and threads.
-#include <algorithm>
-
 #include "kernel/sched/scheduler.h"
 #include "kernel/syscall/calls.h"
 #include "kernel/task/clock.h"
@@ -15,25 +13,6 @@ Result<int32_t> sys_clone(uint64_t flags, VirtAddr stack, VirtAddr parent_tid,
                           .parent_tid = parent_tid,
                           .child_tid = child_tid,
                           .tls = tls});
-}
-
-Result<int32_t> sys_clone3(VirtAddr arguments, uint64_t size) {
-    // Later fields (set_tid, cgroup) must be zero, which is what older kernels check.
-    constexpr uint64_t kMaxSize = 128;
-    if (size < sizeof(abi::CloneArguments)) return Error(EINVAL);
-    if (size > kMaxSize) return Error(E2BIG);
-    auto clone = TRY(UserIn<abi::CloneArguments>(arguments).read());
-    for (uint64_t at = sizeof clone; at + 8 <= size; at += 8) {
-        if (TRY(UserIn<uint64_t>(arguments + at).read()) != 0) return Error(E2BIG);
-    }
-    if (clone.exit_signal > kSignalCount || (clone.stack == 0) != (clone.stack_size == 0))
-        return Error(EINVAL);
-    return clone_current({.flags = clone.flags,
-                          .exit_signal = static_cast<uint32_t>(clone.exit_signal),
-                          .stack = clone.stack + clone.stack_size,
-                          .parent_tid = clone.parent_tid,
-                          .child_tid = clone.child_tid,
-                          .tls = clone.tls});
 }
 
 Result<void> sys_execve(VirtAddr path, VirtAddr arguments, VirtAddr environment) {
@@ -78,36 +57,6 @@ Result<int32_t> sys_set_tid_address(VirtAddr address) {
     return current_thread()->tid;
 }
 
-namespace {
-
-constexpr uint64_t kRobustHeadSize = 24;  // struct robust_list_head
-
-// function(thread) for the thread `tid` (0: the calling one), under its process's lock. ESRCH.
-template <typename Function>
-Result<void> look_at_thread(int32_t tid, Function function) {
-    MutexGuard tree(process_tree);
-    bool found = with_thread(tid == 0 ? current_thread()->tid : tid, function);
-    return found ? Result<void>{} : Error(ESRCH);
-}
-
-}  // namespace
-
-Result<void> sys_set_robust_list(VirtAddr head, uint64_t size) {
-    if (size != kRobustHeadSize) return Error(EINVAL);
-    current_thread()->robust_list = head;
-    return {};
-}
-
-Result<void> sys_get_robust_list(int32_t tid, UserOut<uint64_t> head, UserOut<uint64_t> size) {
-    uint64_t list = 0;
-    TRY(look_at_thread(tid, [&](Thread& thread) { list = thread.robust_list; }));
-    TRY(size.write(kRobustHeadSize));
-    return head.write(list);
-}
-
-// Restartable sequences: C libraries ask at start-up and do without.
-Result<void> sys_rseq(VirtAddr, uint32_t, int, uint32_t) { return Error(ENOSYS); }
-
 // ---- Scheduling ----
 
 Result<void> sys_sched_yield() {
@@ -131,39 +80,18 @@ Result<uint32_t> sys_sched_getaffinity(int32_t tid, uint32_t size, VirtAddr mask
     constexpr uint32_t kWritten = sizeof(uint64_t);
     if (size < kWritten || size % sizeof(uint64_t) != 0) return Error(EINVAL);
     CpuMask affinity = 0;
-    TRY(look_at_thread(tid, [&](Thread& thread) { affinity = thread.affinity.load(); }));
+    {
+        MutexGuard tree(process_tree);
+        auto read = [&](Thread& thread) { affinity = thread.affinity.load(); };
+        if (!with_thread(tid == 0 ? current_thread()->tid : tid, read)) return Error(ESRCH);
+    }
     uint64_t online = affinity & ((1ull << cpu_count) - 1);
     TRY(copy_to_user(mask, &online, kWritten));
     return kWritten;
 }
 
-Result<void> sys_getcpu(UserOut<uint32_t> cpu, UserOut<uint32_t> node, VirtAddr) {
+Result<void> sys_getcpu(UserOut<uint32_t> cpu, UserOut<uint32_t> node) {
     if (!cpu.is_null()) TRY(cpu.write(this_cpu().id));
     if (!node.is_null()) TRY(node.write(0));
     return {};
-}
-
-namespace {
-constexpr int kPriorityProcess = 0;  // PRIO_PROCESS
-constexpr int kMinNice = -20, kMaxNice = 19;
-}  // namespace
-
-// 1 to 40, so that a result is never negative; the C library turns it around.
-Result<int> sys_getpriority(int which, int32_t who) {
-    if (which != kPriorityProcess) return Error(EINVAL);
-    int nice = 0;
-    TRY(look_at_thread(who, [&](Thread& thread) { nice = thread.nice; }));
-    return 20 - nice;
-}
-
-Result<void> sys_setpriority(int which, int32_t who, int nice) {
-    if (which != kPriorityProcess) return Error(EINVAL);
-    nice = std::clamp(nice, kMinNice, kMaxNice);
-    Process& self = current_process();
-    bool allowed = false;
-    TRY(look_at_thread(who, [&](Thread& thread) {
-        allowed = self.euid == 0 || (self.euid == thread.process->uid && nice >= thread.nice);
-        if (allowed) thread.nice = nice;
-    }));
-    return allowed ? Result<void>{} : Error(EACCES);
 }

@@ -12,8 +12,6 @@
 
 namespace {
 
-bool privileged() { return current_process().euid == 0; }
-
 // ---- Names ----
 
 SpinLock name_lock{LockRank::Process};
@@ -33,7 +31,6 @@ Result<void> sys_uname(UserOut<abi::UnameText> out) {
 }
 
 Result<void> sys_sethostname(VirtAddr name, uint64_t length) {
-    if (!privileged()) return Error(EPERM);
     char text[sizeof host_name] = {};
     if (length >= sizeof text) return Error(EINVAL);
     TRY(copy_from_user(text, name, length));
@@ -55,8 +52,7 @@ Result<void> sys_sysinfo(UserOut<abi::SystemInfo> out) {
     return out.write(info);
 }
 
-Result<void> sys_reboot(uint32_t magic1, uint32_t magic2, uint32_t command, VirtAddr) {
-    if (!privileged()) return Error(EPERM);
+Result<void> sys_reboot(uint32_t magic1, uint32_t magic2, uint32_t command) {
     bool known = false;
     for (uint32_t magic : abi::kRebootMagic2) known |= magic == magic2;
     if (magic1 != abi::kRebootMagic1 || !known) return Error(EINVAL);
@@ -92,7 +88,6 @@ Result<uint64_t> copy_log(VirtAddr out, uint64_t size) {
 
 Result<uint64_t> sys_syslog(int type, VirtAddr out, int size) {
     enum { kReadAll = 3, kConsoleLevel = 8, kSizeBuffer = 10 };
-    if (type != kReadAll && type != kSizeBuffer && !privileged()) return Error(EPERM);
     switch (type) {
         case kReadAll:
             if (size < 0) return Error(EINVAL);
@@ -172,7 +167,6 @@ namespace {
 Result<void> set_limit(Process& process, uint32_t resource, ResourceLimit wanted) {
     ResourceLimit& limit = process.limits[resource];
     if (wanted.soft > wanted.hard) return Error(EINVAL);
-    if (wanted.hard > limit.hard && !privileged()) return Error(EPERM);
     if (resource == kLimitFiles) {
         constexpr uint64_t kMost = FdTable::kMaxDescriptors;
         if (wanted.hard > kMost) return Error(EPERM);
@@ -195,19 +189,8 @@ Result<void> sys_prlimit64(int32_t pid, uint32_t resource, UserIn<ResourceLimit>
         MutexGuard tree(process_tree);
         Process* process = pid == 0 ? &current_process() : find_process(pid);
         if (process == nullptr) return Error(ESRCH);
-        if (process != &current_process() && !privileged()) return Error(EPERM);
         before = process->limits[resource];
         if (!limit.is_null()) TRY(set_limit(*process, resource, wanted));
     }
     return old.is_null() ? Result<void>{} : old.write(before);
-}
-
-Result<void> sys_getrlimit(uint32_t resource, UserOut<ResourceLimit> limit) {
-    if (limit.is_null()) return Error(EFAULT);
-    return sys_prlimit64(0, resource, UserIn<ResourceLimit>(0), limit);
-}
-
-Result<void> sys_setrlimit(uint32_t resource, UserIn<ResourceLimit> limit) {
-    if (limit.is_null()) return Error(EFAULT);
-    return sys_prlimit64(0, resource, limit, UserOut<ResourceLimit>(0));
 }

@@ -130,13 +130,6 @@ Result<size_t> sys_readv(int fd, VirtAddr iovecs, int count) {
 Result<size_t> sys_writev(int fd, VirtAddr iovecs, int count) {
     return do_write(fd, vectors(iovecs, count));
 }
-Result<size_t> sys_preadv(int fd, VirtAddr iovecs, int count, int64_t offset) {
-    return do_read(fd, vectors(iovecs, count), offset);
-}
-Result<size_t> sys_pwritev(int fd, VirtAddr iovecs, int count, int64_t offset) {
-    return do_write(fd, vectors(iovecs, count), offset);
-}
-
 Result<uint64_t> sys_lseek(int fd, int64_t offset, int whence) {
     FileRef file = TRY(current_process().files->get(fd));
     return file->seek(offset, whence);

@@ -180,10 +180,10 @@ Result<void> Exec::add_auxiliary(VirtAddr strings) {
         {abi::kAuxBase, interpreter_ ? interpreter_->bias : 0},
         {abi::kAuxFlags, 0},
         {abi::kAuxEntry, image.entry + main_.bias},
-        {abi::kAuxUid, process_.uid},
-        {abi::kAuxEuid, process_.euid},
-        {abi::kAuxGid, process_.gid},
-        {abi::kAuxEgid, process_.egid},
+        {abi::kAuxUid, 0},
+        {abi::kAuxEuid, 0},
+        {abi::kAuxGid, 0},
+        {abi::kAuxEgid, 0},
         {abi::kAuxHwcap, x86::cpuid(1).edx},
         {abi::kAuxHwcap2, cpu_features.fsgsbase ? kHwcap2FsGsBase : 0},
         {abi::kAuxClockTicks, 100},
@@ -252,7 +252,7 @@ void Exec::reset_process() {
 }
 
 void Exec::reset_thread(Thread& thread) {
-    thread.robust_list = thread.clear_child_tid = 0;
+    thread.clear_child_tid = 0;
     signal_stack(thread) = {};
     std::string_view path(path_);  // of a file, so no slash is its last character
     copy_string(thread.name, path_ + path.rfind('/') + 1, sizeof thread.name);

@@ -4,7 +4,7 @@
 // (kAttentionExit) and they come here on their way back to user mode, or out of an
 // interruptible sleep and then there. The last thread of a process ends the process.
 //
-// Order at the end of a process: user memory that others wait for (robust futexes, the TID
+// Order at the end of a process: user memory that others wait for (the TID
 // word), resources (files are closed before the parent can see the end), relatives, zombie,
 // the parent's wake-up. After that the Process may be gone at any moment.
 #include "kernel/base/log.h"
@@ -18,7 +18,6 @@ namespace {
 
 // What other threads of the address space may be waiting for.
 void release_user_locks(Thread& thread, Process& process) {
-    if (thread.robust_list != 0) futex_release_robust_list(thread);
     bool alone = process.thread_count == 1 && !process.shares_space;
     if (thread.clear_child_tid == 0 || alone) return;
     int32_t zero = 0;

@@ -77,7 +77,6 @@ Result<Thread*> create_thread(const CloneRequest& request) {
     signal_init_thread(*child, &parent);
     child->affinity.store(parent.affinity.load(std::memory_order_relaxed),
                           std::memory_order_relaxed);
-    child->nice = parent.nice;
     if ((request.flags & abi::kCloneChildCleartid) != 0)
         child->clear_child_tid = request.child_tid;
     return child;
@@ -92,8 +91,6 @@ void discard_thread(Thread& thread) {
 
 void copy_attributes(Process& parent, Process& child) {
     child.terminal = parent.terminal;
-    child.uid = parent.uid, child.euid = parent.euid, child.suid = parent.suid;
-    child.gid = parent.gid, child.egid = parent.egid, child.sgid = parent.sgid;
     child.umask.store(parent.umask.load(std::memory_order_relaxed), std::memory_order_relaxed);
     std::copy(std::begin(parent.limits), std::end(parent.limits), child.limits);
     SpinGuard guard(parent.lock);

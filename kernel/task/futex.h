@@ -23,7 +23,3 @@ Result<uint32_t> futex_wake(VirtAddr address, uint32_t count, uint32_t bits, boo
 // many were woken or moved.
 Result<uint32_t> futex_requeue(VirtAddr from, VirtAddr to, uint32_t wake_count, uint32_t move,
                                std::optional<uint32_t> expected, bool is_private);
-
-// The thread ends: marks the locks on its robust list (set_robust_list(2)) as abandoned and
-// wakes a waiter of each.
-void futex_release_robust_list(Thread& thread);

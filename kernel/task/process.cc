@@ -111,8 +111,6 @@ Result<ProcessWalk> ProcessWalk::at(int dirfd, bool path_is_absolute) {
     ProcessWalk walk;
     WalkContext& context = walk.context_;
     context.root = vfs_root();
-    context.uid = process.euid;
-    context.gid = process.egid;
     context.umask = process.umask.load(std::memory_order_relaxed);
     if (path_is_absolute) {
         context.directory = context.root;

@@ -81,7 +81,6 @@ struct Process {
     Inode* executable = nullptr;           // /proc/<pid>/exe; guarded by lock
     char executable_path[256] = {};
     Terminal* terminal = nullptr;          // controlling terminal
-    uint32_t uid = 0, gid = 0, euid = 0, egid = 0, suid = 0, sgid = 0;
     std::atomic<uint32_t> umask{022};
     ResourceLimit limits[kResourceLimitCount] = {};
     SignalGroup signals;

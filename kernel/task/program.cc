@@ -60,8 +60,7 @@ Result<ProgramFile> ProgramFile::open(std::string_view path) {
     ProcessWalk walk = TRY(ProcessWalk::at(AT_FDCWD, path.starts_with('/')));
     ProgramFile file;
     file.inode.reset(TRY(vfs_walk(walk.context(), path, kFollow)));
-    if (file.inode->type() != S_IFREG) return Error(EACCES);
-    TRY(vfs_check_access(*file.inode, walk.context().uid, walk.context().gid, X_OK));
+    if (file.inode->type() != S_IFREG || !file.inode->executable()) return Error(EACCES);
     if (file.source() == nullptr) return Error(EACCES);
     file.size = file.inode->stat().size;
     if (file.size == 0) return Error(ENOEXEC);

@@ -16,11 +16,9 @@ FileSystem devpts("devpts", 0x1cd1);  // DEVPTS_SUPER_MAGIC, statfs(2)
 
 class SlaveNode final : public Inode {
   public:
-    SlaveNode(uint32_t index, const PtyInfo& info) : Inode(kSlaveMode), index_(index) {
+    explicit SlaveNode(uint32_t index) : Inode(kSlaveMode), index_(index) {
         number = kFirstSlaveNumber + index;
         file_system = &devpts;
-        attributes.uid = info.uid;
-        attributes.gid = info.gid;
         attributes.device = device_number(kPtsMajor, index);
         attributes.modified = attributes.accessed = attributes.changed = vfs_now();
     }
@@ -39,10 +37,8 @@ class Directory final : public Inode {
     Inode* parent() override { return this; }
     Result<Inode*> lookup(std::string_view name) override {
         auto index = parse_number(name, 0, kMaxPtys - 1);
-        if (!index) return Error(ENOENT);
-        PtyInfo info = pty_info(static_cast<uint32_t>(*index));
-        if (!info.exists) return Error(ENOENT);
-        return TRY(make<SlaveNode>(static_cast<uint32_t>(*index), info));
+        if (!index || !pty_exists(static_cast<uint32_t>(*index))) return Error(ENOENT);
+        return TRY(make<SlaveNode>(static_cast<uint32_t>(*index)));
     }
     // Positions: ".", "..", then pair n at n + 2.
     Result<void> list(uint64_t from, DirectoryVisitor visit, void* context) override {
@@ -50,7 +46,7 @@ class Directory final : public Inode {
             bool more = true;
             if (at < 2) {
                 more = visit(context, at == 0 ? "." : "..", number, kTypeDirectory, at + 1);
-            } else if (auto index = static_cast<uint32_t>(at - 2); pty_info(index).exists) {
+            } else if (auto index = static_cast<uint32_t>(at - 2); pty_exists(index)) {
                 char name[16];
                 size_t length = format_to(name, sizeof name, "%u", index);
                 more = visit(context, {name, length}, kFirstSlaveNumber + index,

@@ -23,11 +23,7 @@ FileSystem& devpts_create();
 //                 master's side; the rest is the slave's
 //   last close    hangs the slave up (Terminal::hang_up)
 void pty_init();
-// Does pair `index` have a master, and whose is it?
-struct PtyInfo {
-    bool exists;
-    uint32_t uid, gid;
-};
-PtyInfo pty_info(uint32_t index);
+// Does pair `index` have a master?
+bool pty_exists(uint32_t index);
 // Opens the slave side. EIO when there is no master or the pair is locked.
 Result<File*> pty_open_slave(Inode& node, uint32_t flags, uint32_t index);

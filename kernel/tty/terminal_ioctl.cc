@@ -227,11 +227,7 @@ Result<uint64_t> Terminal::ioctl(uint32_t request, VirtAddr argument) {
             TRY(UserOut<int32_t>(argument).write(available));
             return 0;
         }
-        case TIOCSCTTY: {
-            Process* process = calling_process();
-            TRY(become_controlling(argument == 1 && process->euid == 0));
-            return 0;
-        }
+        case TIOCSCTTY: TRY(become_controlling(argument == 1)); return 0;
         case TIOCNOTTY: TRY(give_up_controlling()); return 0;
         case TIOCSPGRP: TRY(set_foreground(argument)); return 0;
         case TIOCGPGRP:

@@ -22,6 +22,6 @@ Result<File*> open_master(Inode&, uint32_t) {
 
 void pty_init() { devfs_add("ptmx", S_IFCHR | 0666, kDevicePtmx, open_master); }
 
-PtyInfo pty_info(uint32_t) { return {false, 0, 0}; }
+bool pty_exists(uint32_t) { return false; }
 
 Result<File*> pty_open_slave(Inode&, uint32_t, uint32_t) { return Error(EIO); }

@@ -1,9 +1,8 @@
 // Lab 4: one run queue a CPU, fair by virtual time, stealing when empty. Contracts:
 // kernel/sched/run_queue.h.
 //
-// Every thread has a virtual time that advances while it runs, the faster the lower its
-// weight; the one that is furthest behind runs next. A queue is a list sorted by it. A heap
-// would be better for hundreds of threads on one CPU; at the lengths that occur a list is
+// Every thread has a virtual time that advances while it runs; the one that is furthest
+// behind runs next. A queue is a list sorted by it. A heap would be better for hundreds of threads on one CPU; at the lengths that occur a list is
 // shorter in code and in instructions, because nearly all insertions are at an end: a
 // thread whose slice is over is ahead of the others, a thread that slept is behind.
 //
@@ -14,8 +13,6 @@
 // no order between them is needed. Two kinds of queued threads are not for taking: a thread
 // that may not run here, and one that is still on_cpu, whose registers are not saved yet.
 #include "kernel/sched/run_queue.h"
-
-#include <array>
 
 #include "kernel/base/assert.h"
 #include "kernel/metrics/counters.h"
@@ -50,21 +47,6 @@ Entity& entity_of(Thread& thread) { return thread.sched_lab.get<Entity>(); }
 
 bool before(uint64_t a, uint64_t b) { return static_cast<int64_t>(a - b) < 0; }
 uint64_t later_of(uint64_t a, uint64_t b) { return before(a, b) ? b : a; }
-
-// Virtual nanoseconds for a real one at each nice level, in 1/1024: a level is a factor of
-// 1.25, so that one step between two threads moves about 10 % of the CPU.
-constexpr std::array<uint32_t, 40> kScale = [] {
-    std::array<uint32_t, 40> scale{};
-    scale[20] = 1024;
-    for (int nice = 1; nice < 20; ++nice) scale[20 + nice] = scale[19 + nice] * 5 / 4;
-    for (int nice = -1; nice >= -20; --nice) scale[20 + nice] = scale[21 + nice] * 4 / 5;
-    return scale;
-}();
-
-uint64_t virtual_ns(const Thread& thread, uint64_t ns) {
-    if (thread.nice == 0) [[likely]] return ns;
-    return ns * kScale[20 + thread.nice] / 1024;
-}
 
 void set_length(Queue& queue, int32_t change) REQUIRES(queue.lock) {
     queue.length.store(queue.length.load(std::memory_order_relaxed) + change,
@@ -215,7 +197,7 @@ bool run_queue_remove(Thread& thread) {
 bool run_queue_charge(Cpu& cpu, Thread& running, uint64_t ns) {
     Queue& queue = queue_of(cpu);
     Entity& entity = entity_of(running);
-    entity.vruntime += virtual_ns(running, ns);
+    entity.vruntime += ns;
     entity.slice_used += ns;
     queue.running_vruntime.store(entity.vruntime, std::memory_order_relaxed);
     uint64_t floor = queue.floor.load(std::memory_order_relaxed);

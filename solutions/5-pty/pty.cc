@@ -39,13 +39,11 @@ class PtyPair final : public TerminalDevice {
     }
 
     // Makes a free pair ready for a new master.
-    void start(Process& owner) {
+    void start() {
         ring_commit_read(ring_, ring_used(ring_));
         stale_until_ = 0;
         slave_closed = false;
         locked = true;
-        uid = owner.euid;
-        gid = owner.egid;
         terminal.reset();
         sides = kMasterSide;
     }
@@ -132,7 +130,6 @@ class PtyPair final : public TerminalDevice {
     std::atomic<uint32_t> sides{0};
     std::atomic<bool> slave_closed{false};
     std::atomic<bool> locked{true};
-    uint32_t uid = 0, gid = 0;
 
   private:
     int wait_for_room(uint32_t events) {
@@ -175,12 +172,12 @@ PtyPair* find_pair(uint32_t index) {
     return pair != nullptr && (pair->sides & kMasterSide) != 0 ? pair : nullptr;
 }
 
-Result<PtyPair*> take_pair(Process& owner) {
+Result<PtyPair*> take_pair() {
     MutexGuard guard(pairs_mutex);
     for (uint32_t i = 0; i < kMaxPtys; ++i) {
         if (pairs[i] == nullptr) pairs[i] = TRY(make<PtyPair>(i));
         if (pairs[i]->sides != 0) continue;
-        pairs[i]->start(owner);
+        pairs[i]->start();
         return pairs[i];
     }
     return Error(ENOSPC);
@@ -238,7 +235,7 @@ class MasterFile final : public File {
 };
 
 Result<File*> open_master(Inode& node, uint32_t flags) {
-    PtyPair* pair = TRY(take_pair(current_process()));
+    PtyPair* pair = TRY(take_pair());
     auto file = make<MasterFile>(&node, flags, *pair);
     if (!file.ok()) {
         pair->sides = 0;
@@ -252,11 +249,7 @@ Result<File*> open_master(Inode& node, uint32_t flags) {
 
 void pty_init() { devfs_add("ptmx", S_IFCHR | 0666, kDevicePtmx, open_master); }
 
-PtyInfo pty_info(uint32_t index) {
-    PtyPair* pair = find_pair(index);
-    if (pair == nullptr) return {false, 0, 0};
-    return {true, pair->uid, pair->gid};
-}
+bool pty_exists(uint32_t index) { return find_pair(index) != nullptr; }
 
 Result<File*> pty_open_slave(Inode& node, uint32_t flags, uint32_t index) {
     PtyPair* pair = find_pair(index);

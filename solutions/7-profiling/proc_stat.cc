@@ -48,8 +48,8 @@ void format_process_stat(TextSink& out, const ProcessSnapshot& p) {
     // 14..17: utime stime cutime cstime
     format(out, " %lu %lu %lu %lu", ticks(p.user_ns), ticks(p.system_ns),
            ticks(p.children_user_ns), ticks(p.children_system_ns));
-    // 18..22: priority (20 + nice) nice threads itrealvalue starttime
-    format(out, " %d %d %u 0 %lu", 20 + p.nice, p.nice, p.threads, ticks(p.start_ns));
+    // 18..22: priority nice threads itrealvalue starttime: all threads are equal
+    format(out, " 20 0 %u 0 %lu", p.threads, ticks(p.start_ns));
     // 23..30: vsize rss rsslim startcode endcode startstack kstkesp kstkeip
     format(out, " %lu %lu %lu %lu %lu %lu %lu %lu", p.virtual_bytes, p.resident_pages,
            p.resident_limit, p.code_start, p.code_end, p.stack_start, p.stack_pointer,

@@ -188,7 +188,8 @@ ssize_t fetch(int fd, int way, Piece piece, char* to) {
             size_t first = piece.length / 3;
             iovec parts[3] = {
                 {to, first}, {to + first, 0}, {to + first, piece.length - first}};
-            return preadv(fd, parts, 3, piece.offset);
+            if (lseek(fd, piece.offset, SEEK_SET) < 0) return -1;
+            return readv(fd, parts, 3);
         }
         default: {
             uint64_t start = piece.offset & ~4095ull, skip = piece.offset - start;

@@ -1,5 +1,4 @@
-// Descriptors: dup, fcntl, record locks, flock, sendfile.
-#include <sys/file.h>
+// Descriptors: dup, fcntl, record locks, sendfile.
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
@@ -33,10 +32,6 @@ void test_dup() {
     check_equal("dup3_cloexec_is_set", FD_CLOEXEC, fcntl(41, F_GETFD));
     check_equal("dup_clears_cloexec", 42, dup2(41, 42));
     check_equal("dup_cleared_cloexec", 0, fcntl(42, F_GETFD));
-    check_works("close_range", syscall(SYS_close_range, 40, 42, 0));
-    check_fails("close_range_closed", EBADF, fcntl(41, F_GETFD));
-    check_works("close_range_kept", fcntl(fd, F_GETFD));
-    check_fails("close_range_reversed", EINVAL, syscall(SYS_close_range, 9, 8, 0));
     int before = dup(0);
     close(before);
     run_child([&] { return close(fd), close(twin), 0; });
@@ -188,34 +183,6 @@ void test_locks() {
     check_fails("bad_descriptor", EBADF, lock(900, F_RDLCK, 0, 1));
     close(reader);
     close(fd);
-}
-
-void test_flock() {
-    int fd = make_file("file", 10), twin = dup(fd), other = open("file", O_RDONLY);
-    check_works("exclusive", flock(fd, LOCK_EX));
-    check_fails("other_description", EAGAIN, flock(other, LOCK_SH | LOCK_NB));
-    check_works("same_description", flock(twin, LOCK_EX | LOCK_NB));
-    check_works("to_shared", flock(twin, LOCK_SH));
-    check_works("shared", flock(other, LOCK_SH | LOCK_NB));
-    check_fails("upgrade_conflict", EAGAIN, flock(fd, LOCK_EX | LOCK_NB));
-    check_works("unlock", flock(other, LOCK_UN));
-    check_works("exclusive_again", flock(fd, LOCK_EX | LOCK_NB));
-    close(fd);
-    check_fails("dup_keeps_it", EAGAIN, flock(other, LOCK_EX | LOCK_NB));
-    close(twin);
-    check_works("last_close_unlocks", flock(other, LOCK_EX | LOCK_NB));
-    check_fails("no_operation", EINVAL, flock(other, 0));
-    check_fails("bad_descriptor", EBADF, flock(900, LOCK_SH));
-    pid_t child = start_child([] {
-        int own = open("file", O_RDONLY);
-        return flock(own, LOCK_EX) == 0 ? 0 : 1;
-    });
-    sleep_ms(20);
-    int status;
-    check_equal("waits", 0, waitpid(child, &status, WNOHANG));
-    flock(other, LOCK_UN);
-    check_exited("woken", 0, wait_status(child));
-    close(other);
 }
 
 void test_sendfile() {

@@ -269,11 +269,6 @@ void test_vectors() {
     check_bytes("readv_first", "bcde", a, 4);
     check_bytes("readv_second", "fgh", b, 3);
     check_equal("readv_at_end", 0, readv(fd, in, 2));
-    check_equal("preadv", 8, preadv(fd, in, 2, 0));
-    check_bytes("preadv_second", "efgh", b, 4);
-    check_equal("preadv_keeps_offset", 8, lseek(fd, 0, SEEK_CUR));
-    check_equal("pwritev", 8, pwritev(fd, out, 3, 4));
-    check_equal("pwritev_size", 12, size_of("file"));
     check_equal("no_pieces", 0, readv(fd, in, 0));
     check_fails("negative_count", EINVAL, readv(fd, in, -1));
     static iovec many[1025];
@@ -283,14 +278,12 @@ void test_vectors() {
     iovec negative[1] = {{whole, static_cast<size_t>(-1)}};
     check_fails("negative_length", EINVAL, readv(fd, negative, 1));
     check_fails("bad_descriptor", EBADF, writev(-1, out, 3));
-    check_fails("preadv_negative_offset", EINVAL, preadv(fd, in, 2, -1));
     close(fd);
     int ends[2];
     if (pipe(ends) != 0) return;
     check_equal("pipe_writev", 8, writev(ends[1], out, 3));
     check_equal("pipe_readv", 8, readv(ends[0], in, 2));
     check_bytes("pipe_order", "efgh", b, 4);
-    check_fails("pipe_preadv", ESPIPE, preadv(ends[0], in, 2, 0));
     close(ends[0]);
     close(ends[1]);
 }
@@ -326,12 +319,6 @@ void test_truncate() {
     check_fails("bad_descriptor", EBADF, ftruncate(-1, 0));
     int ends[2];
     if (pipe(ends) == 0) check_fails("pipe", EINVAL, ftruncate(ends[1], 0));
-    check_works("fallocate", fallocate(fd, 0, 0, 20000));
-    check_equal("fallocate_size", 20000, size_of("file"));
-    check_works("fallocate_inside", fallocate(fd, 0, 100, 100));
-    check_equal("fallocate_inside_size", 20000, size_of("file"));
-    check_fails("fallocate_nothing", EINVAL, fallocate(fd, 0, 0, 0));
-    check_fails("fallocate_negative", EINVAL, fallocate(fd, 0, -1, 10));
     close(fd);
 }
 

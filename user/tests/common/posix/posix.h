@@ -23,7 +23,6 @@
 #include "user/tests/lib/child.h"
 
 inline constexpr size_t kPage = 4096;
-inline constexpr uid_t kNobody = 65534;
 
 // files.cc
 void test_open();
@@ -37,7 +36,6 @@ void test_devices();
 void test_dup();
 void test_fcntl();
 void test_locks();
-void test_flock();
 void test_sendfile();
 // directories.cc
 void test_mkdir();
@@ -56,7 +54,6 @@ void test_stat();
 void test_modes();
 void test_file_times();
 void test_access();
-void test_permissions();
 // memory.cc
 void test_mmap();
 void test_munmap();

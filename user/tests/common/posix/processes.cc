@@ -104,10 +104,7 @@ void test_fork() {
     test_many();
     // What is inherited and what is not.
     umask(031);
-    setpriority(PRIO_PROCESS, 0, 3);
     check_exited("umask_inherited", 031, run_child([] { return static_cast<int>(umask(0)); }));
-    check_exited("priority_inherited", 3,
-                 run_child([] { return getpriority(PRIO_PROCESS, 0); }));
     umask(022);
     alarm(1000);
     check_exited("alarm_not_inherited", 0,
@@ -303,41 +300,20 @@ void test_identity() {
     check_equal("root", 0, getuid());
     check_equal("effective_root", 0, geteuid());
     check_equal("root_group", 0, getgid());
-    check_exited("setuid", 0, run_child([] {
-                     uid_t real, effective, saved;
-                     if (setuid(5) != 0 || getresuid(&real, &effective, &saved) != 0) return 1;
-                     return real == 5 && effective == 5 && saved == 5 ? 0 : 2;
-                 }));
-    check_exited("setresuid", 0, run_child([] {
-                     uid_t real, effective, saved;
-                     if (setresuid(1, 2, 3) != 0) return 1;
-                     getresuid(&real, &effective, &saved);
-                     if (real != 1 || effective != 2 || saved != 3) return 2;
-                     if (setresuid(-1, 3, -1) != 0 || geteuid() != 3) return 3;
-                     return setresuid(9, -1, -1) == -1 && errno == EPERM ? 0 : 4;
-                 }));
-    check_exited("setreuid", 0, run_child([] {
-                     if (setreuid(4, 4) != 0) return 1;
-                     return setreuid(0, 0) == -1 && errno == EPERM ? 0 : 2;
-                 }));
-    check_exited("setresgid", 0, run_child([] {
-                     gid_t real, effective, saved;
-                     if (setresgid(1, 2, 3) != 0) return 1;
-                     getresgid(&real, &effective, &saved);
-                     return real == 1 && effective == 2 && saved == 3 ? 0 : 2;
-                 }));
-    check_exited("setgroups_of_others", 0, run_child([] {
-                     setuid(5);
-                     return setgroups(0, nullptr) == -1 && errno == EPERM ? 0 : 1;
-                 }));
+    // Root stays root here; on Linux it may become others, which is not tried.
+    uid_t real = 1, effective = 1, saved = 1;
+    check_works("getresuid", getresuid(&real, &effective, &saved));
+    check("getresuid_root", real == 0 && effective == 0 && saved == 0);
+    check_works("getresgid", getresgid(&real, &effective, &saved));
+    check_works("setuid_same", setuid(0));
+    check_works("setgid_same", setgid(0));
+    check_works("setreuid_unchanged", setreuid(-1, 0));
+    check_works("setresuid_unchanged", setresuid(-1, -1, -1));
+    check_works("setgroups_none", setgroups(0, nullptr));
     check("getgroups", getgroups(0, nullptr) >= 0);
     check_fails("getgroups_negative", EINVAL, getgroups(-1, nullptr));
     check_equal("thread_id", getpid(), syscall(SYS_gettid));
     check_equal("set_tid_address", getpid(), syscall(SYS_set_tid_address, &global));
-    check_exited("kept_by_fork", 5, run_child([] {
-                     setuid(5);
-                     return WEXITSTATUS(run_child([] { return static_cast<int>(getuid()); }));
-                 }));
     char name[17] = {};
     check_works("set_name", prctl(PR_SET_NAME, "a name of its own, too long"));
     check_works("get_name", prctl(PR_GET_NAME, name));

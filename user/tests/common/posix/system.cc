@@ -128,12 +128,6 @@ void test_limits() {
                          return got.rlim_cur == 50 ? 0 : 1;
                      }));
                  }));
-    check_exited("only_root_raises", 0, run_child([] {
-                     rlimit low = {50, 60}, high = {50, 70};
-                     setrlimit(RLIMIT_NOFILE, &low);
-                     setuid(kNobody);
-                     return setrlimit(RLIMIT_NOFILE, &high) == -1 && errno == EPERM ? 0 : 1;
-                 }));
     rlimit reversed = {60, 50};
     check_fails("soft_above_hard", EINVAL, setrlimit(RLIMIT_NOFILE, &reversed));
     check_fails("unknown", EINVAL, getrlimit(99, &limit));
@@ -200,18 +194,10 @@ void test_unknown() {
 }
 
 void test_misc() {
-    check_equal("priority", 20, syscall(SYS_getpriority, PRIO_PROCESS, 0));
-    check_exited("nice", 15, run_child([] {
-                     setpriority(PRIO_PROCESS, 0, 5);
-                     return static_cast<int>(syscall(SYS_getpriority, PRIO_PROCESS, 0));
-                 }));
-    check_fails("priority_which", EINVAL, syscall(SYS_getpriority, 9, 0));
-    check_fails("priority_nobody", ESRCH, syscall(SYS_getpriority, PRIO_PROCESS, 999999));
     check_fails("arch_prctl", EINVAL, syscall(SYS_arch_prctl, 0x7777, 0));
     unsigned long base = 0;
     check_works("get_fs", syscall(SYS_arch_prctl, 0x1003, &base));
     check("fs_is_set", base != 0);
-    check_fails("robust_list_size", EINVAL, syscall(SYS_set_robust_list, &base, 5));
     check_works("sync", (sync(), 0));
     char name[100] = {};
     check_works("proc_self_exe", readlink("/proc/self/exe", name, sizeof name - 1));
