@@ -46,15 +46,16 @@ ZeroPages zero_pages;
 
 class MemoryFile final : public File {
   public:
-    MemoryFile(Inode* inode, uint32_t flags)
-        : File(inode, flags), device_(inode->attributes.device & 0xff) {}
+    MemoryFile(Inode& node, uint32_t flags)
+        : File(node, flags), device_(node.attributes.device & 0xff) {}
     Result<size_t> read_at(IoBuffer& buffer, uint64_t) override {
         switch (device_) {
             case kNull: return size_t{0};
             case kZero:
-            case kFull: return moved(buffer, buffer.put_zeros(buffer.remaining()));
-            default: return read_random(buffer);
+            case kFull: buffer.put_zeros(buffer.remaining()); break;
+            default: fill_random(buffer);
         }
+        return buffer.moved();
     }
     PageSource* page_source() override {
         return device_ == kZero ? &zero_pages : nullptr;
@@ -65,27 +66,19 @@ class MemoryFile final : public File {
     }
 
   private:
-    void destroy_self() override { destroy(this); }
-    static Result<size_t> moved(const IoBuffer& buffer, size_t size) {
-        if (size == 0 && buffer.faulted()) return Error(EFAULT);
-        return size;
-    }
-    static Result<size_t> read_random(IoBuffer& buffer) {
+    static void fill_random(IoBuffer& buffer) {
         unsigned char block[256];
         while (buffer.remaining() > 0 && !buffer.faulted()) {
             random_fill(block, std::min(buffer.remaining(), sizeof block));
             buffer.put(block, sizeof block);
             maybe_yield();
         }
-        return moved(buffer, buffer.done());
     }
     const uint64_t device_;
 };
 
 Result<File*> open_memory(Inode& node, uint32_t flags) {
-    File* file = TRY(make<MemoryFile>(&node, flags));
-    node.ref();
-    return file;
+    return TRY(make<MemoryFile>(node, flags));
 }
 
 WalkContext in_devfs() { return {devfs->root(), devfs->root(), 0}; }
@@ -106,20 +99,20 @@ FileSystem& devfs_create() {
     devfs_add("random", S_IFCHR | 0666, kMemoryMajor | kRandom, open_memory);
     devfs_add("urandom", S_IFCHR | 0666, kMemoryMajor | kUrandom, open_memory);
     for (std::string_view name : {"pts", "shm"})  // to mount on
-        expect(vfs_make_directory(in_devfs(), name, 0755), name);
+        expect(vfs_make(in_devfs(), name, S_IFDIR | 0755), name);
     constexpr std::string_view kLinks[][2] = {{"fd", "/proc/self/fd"},
                                               {"stdin", "/proc/self/fd/0"},
                                               {"stdout", "/proc/self/fd/1"},
                                               {"stderr", "/proc/self/fd/2"}};
     for (const auto& [name, target] : kLinks)
-        expect(vfs_symlink(in_devfs(), target, name), name);
+        expect(vfs_make(in_devfs(), name, S_IFLNK | 0777, 0, target), name);
     return *devfs;
 }
 
 void devfs_add(const char* name, uint32_t mode, uint64_t device, DeviceOpen open) {
     if (driver_count == kMaxDrivers) panic("too many device drivers");
     drivers[driver_count++] = {mode & S_IFMT, device, open, name};
-    expect(vfs_make_node(in_devfs(), name, mode, device), name);
+    expect(vfs_make(in_devfs(), name, mode, device), name);
 }
 
 static const Driver* find_driver(const Inode& node) {

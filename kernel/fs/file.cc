@@ -1,5 +1,5 @@
-// What all inodes and all open files share: references, the offset of read(2), write(2) and
-// lseek(2); and open directories.
+// What all inodes and all open files share: references, the offset of read(2), write(2)
+// and lseek(2).
 //
 // The offset's Mutex is held over a whole transfer of a seekable file (POSIX XSH 2.9.7:
 // reads and writes of one description do not interleave). Streams do not take it.
@@ -7,7 +7,6 @@
 
 #include "kernel/fs/file_lock.h"
 #include "kernel/fs/vfs.h"
-#include "kernel/mm/slab.h"
 
 void File::unref() {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_self();
@@ -49,22 +48,6 @@ Result<uint64_t> File::seek(int64_t distance, int whence) {
     return offset;
 }
 
-namespace {
-
-// An open directory: read by getdents64(2) through Inode::list; the offset is its position.
-class DirectoryFile final : public File {
-  public:
-    DirectoryFile(Inode* inode, uint32_t flags) : File(inode, flags) {}
-    Result<size_t> read_at(IoBuffer&, uint64_t) override { return Error(EISDIR); }
-    Result<size_t> write_at(IoBuffer&, uint64_t) override { return Error(EBADF); }
-    bool seekable() const override { return true; }
-
-  private:
-    void destroy_self() override { destroy(this); }
-};
-
-}  // namespace
-
 // ---- Inodes ----
 
 Inode::~Inode() { file_locks_destroy(*this); }
@@ -74,8 +57,5 @@ void Inode::unref() {
 }
 
 Result<File*> Inode::open(uint32_t flags) {
-    if (!is_directory()) return device_open(*this, flags);
-    File* file = TRY(make<DirectoryFile>(this, flags));
-    ref();
-    return file;
+    return is_directory() ? make<File>(*this, flags) : device_open(*this, flags);
 }

@@ -1,5 +1,6 @@
 // File: an open file description (POSIX, 2.5): what descriptors refer to, with offset and
-// status flags. Regular files, directories, pipes, terminals and devices derive from it.
+// status flags. Regular files, pipes, terminals and devices derive from it; an open
+// directory is a plain File, whose offset is the position for Inode::list.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include "kernel/base/result.h"
 #include "kernel/fs/inode.h"
 #include "kernel/fs/io_buffer.h"
+#include "kernel/mm/slab.h"
 #include "kernel/sched/wait_queue.h"
 
 // Collects the wait queues of what a poll looks at. File::poll adds its queue to it (once)
@@ -39,10 +41,12 @@ class File {
     // Transfer at `offset`; streams ignore it. Return bytes moved (0: end of file). A fault
     // after some bytes is a short count, before any EFAULT. Interrupted before any byte:
     // kERESTARTSYS.
-    virtual Result<size_t> read_at(IoBuffer&, uint64_t) { return Error(EINVAL); }
+    virtual Result<size_t> read_at(IoBuffer&, uint64_t) {
+        return Error(inode->is_directory() ? EISDIR : EINVAL);
+    }
     virtual Result<size_t> write_at(IoBuffer&, uint64_t) { return Error(EINVAL); }
     // Is the offset used and moved by read and write? False for pipes, terminals, devices.
-    virtual bool seekable() const { return false; }
+    virtual bool seekable() const { return inode->is_directory(); }
     virtual uint64_t size() { return 0; }
     // Ready events out of `events` (POLLIN...), plus POLLERR, POLLHUP. `table` may be null.
     virtual uint32_t poll(uint32_t events, PollTable*) {
@@ -62,12 +66,16 @@ class File {
     uint64_t offset = 0;      // guarded by offset_mutex
     Mutex offset_mutex{LockRank::FileOffset};  // over a transfer of a seekable file
 
+    // Takes a reference of `inode`.
+    File(Inode& inode, uint32_t flags) : flags(flags), inode(&inode) { inode.ref(); }
+
   protected:
-    // Takes over the caller's reference of `inode`.
-    File(Inode* inode, uint32_t flags) : flags(flags), inode(inode) {}
     virtual ~File();
-    virtual void destroy_self() = 0;
+    // The last reference is gone.
+    virtual void destroy_self() { delete this; }
+    static void operator delete(void* file, size_t size) { kfree(file, size); }
 
   private:
     std::atomic<uint32_t> references_{1};
 };
+using FileRef = Ref<File>;

@@ -11,6 +11,7 @@
 #include "kernel/base/result.h"
 #include "kernel/base/types.h"
 #include "kernel/mm/address_space.h"
+#include "kernel/mm/slab.h"
 #include "kernel/sched/mutex.h"
 
 class File;
@@ -100,8 +101,9 @@ class Inode {
         attributes.mode = mode;
     }
     virtual ~Inode();
-    // The last reference is gone: free yourself.
-    virtual void destroy_self() = 0;
+    // The last reference is gone.
+    virtual void destroy_self() { delete this; }
+    static void operator delete(void* inode, size_t size) { kfree(inode, size); }
 
   private:
     std::atomic<uint32_t> references_{1};

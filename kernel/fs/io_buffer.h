@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernel/base/result.h"
 #include "kernel/base/types.h"
 
 struct UserIovec {  // struct iovec of the Linux ABI
@@ -29,6 +30,11 @@ class IoBuffer {
     size_t take(void* to, size_t size);
     size_t put_zeros(size_t size);
     bool faulted() const { return faulted_; }
+    // What the transfer returns that stops now: done(), or EFAULT when a fault came first.
+    Result<size_t> moved() const {
+        if (done() == 0 && faulted_) return Error(EFAULT);
+        return done();
+    }
     // Un-takes `size` bytes of what was just taken or put (a short transfer further on).
     void rewind(size_t size);
 

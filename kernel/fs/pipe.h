@@ -18,7 +18,7 @@ class Pipe final : public Inode {
 
     static Result<Pipe*> create();
     explicit Pipe(uint32_t mode);
-    ~Pipe() override;
+    ~Pipe() override { free_ring(); }
 
     // Opens an end (or with O_RDWR both) whose File has `node` as its inode; waits for
     // the other side as POSIX open() says for FIFOs. ENXIO, kERESTARTSYS.
@@ -27,25 +27,25 @@ class Pipe final : public Inode {
     Result<File*> make_end(Inode& node, uint32_t flags);
     Result<File*> open(uint32_t flags) override { return open_end(*this, flags); }
 
+    uint32_t capacity() const { return capacity_; }
+    // F_SETPIPE_SZ: rounds up to a power of two. EPERM: too large; EBUSY: in use, or it
+    // holds data.
+    Result<uint32_t> set_capacity(uint64_t size);
+
+  private:
+    friend class PipeFile;
     Result<size_t> read(IoBuffer& buffer, bool nonblocking);
     // EPIPE when there is no reader (and nothing was written): the caller sends SIGPIPE.
     Result<size_t> write(IoBuffer& buffer, bool nonblocking);
-    uint32_t poll(bool reads, bool writes, PollTable* table);
-    void close_end(bool reads, bool writes);
-
     size_t used() const { return ring_used(ring_); }
-    uint32_t capacity() const { return capacity_; }
-    // F_SETPIPE_SZ: rounds up to a power of two. EPERM: too large; EBUSY: in use, or it
-    // holds more than that.
-    Result<uint32_t> set_capacity(uint64_t size);
-  private:
-    void destroy_self() override;
     size_t room() const { return ring_.data == nullptr ? capacity_ : ring_free(ring_); }
+    // Up to PIPE_BUF bytes go in one piece, more as they fit (POSIX XSH write).
+    bool can_write(size_t size) const {
+        return room() >= (size <= kAtomicWrite ? size : 1);
+    }
     Result<void> ensure_ring();
     void free_ring();
-    size_t drain(IoBuffer& buffer);
-    size_t fill(IoBuffer& buffer);
-    bool can_write(size_t size) const;
+    void wake_both();
 
     Ring ring_;
     Mutex read_mutex_{LockRank::Pipe};   // the reading side, and opening and closing

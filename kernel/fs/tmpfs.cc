@@ -25,7 +25,6 @@ class TmpfsSymlink final : public TmpfsInode {
     }
 
   private:
-    void destroy_self() override { destroy(this); }
     char* text_;
 };
 
@@ -35,21 +34,17 @@ class TmpfsNode final : public TmpfsInode {
     TmpfsNode(Tmpfs& fs, uint32_t mode, uint64_t device) : TmpfsInode(fs, mode) {
         attributes.device = device;
     }
-    ~TmpfsNode() override {
-        if (pipe_ != nullptr) static_cast<Inode*>(pipe_)->unref();
-    }
     Result<File*> open(uint32_t flags) override {
         if (type() != S_IFIFO) return Inode::open(flags);
         {
             MutexGuard guard(mutex);
-            if (pipe_ == nullptr) pipe_ = TRY(Pipe::create());
+            if (!pipe_) pipe_.reset(TRY(Pipe::create()));
         }
         return pipe_->open_end(*this, flags);
     }
 
   private:
-    void destroy_self() override { destroy(this); }
-    Pipe* pipe_ = nullptr;  // of a FIFO, from its first open on
+    Ref<Pipe> pipe_;  // of a FIFO, from its first open on
 };
 
 Result<Inode*> make_symlink(Tmpfs& fs, uint32_t mode, std::string_view target) {

@@ -61,9 +61,9 @@ class TmpfsDirectory final : public TmpfsInode {
     void become_root() { parent_ = this; }
 
   private:
-    void destroy_self() override;
     Result<void> add_entry(std::string_view name, Inode& inode);
-    Result<void> insert(DirEntry& entry);  // ENOENT: this directory was removed
+    // A new entry, with a reference of its own. ENOENT: this directory was removed.
+    Result<DirEntry*> insert(std::string_view name, Inode& inode);
     Result<DirEntry*> give_name(std::string_view name, Inode& inode, Inode* replaced);
     Result<void> lose(Inode& inode);
     void drop_entry(DirEntry& entry);

@@ -16,13 +16,17 @@ Result<DirEntry*> make_entry(std::string_view name, Inode& inode) {
     if (memory == nullptr) return Error(ENOMEM);
     auto* entry = new (memory) DirEntry{};
     entry->inode = &inode;
+    inode.ref();
     entry->length = static_cast<uint16_t>(name.size());
     memcpy(entry->name, name.data(), name.size());
     entry->name[name.size()] = '\0';
     return entry;
 }
 
-void free_entry(DirEntry* entry) { kfree(entry, sizeof(DirEntry) + entry->length + 1); }
+void free_entry(DirEntry& entry) {
+    entry.inode->unref();
+    kfree(&entry, sizeof(DirEntry) + entry.length + 1);
+}
 
 void add_links(Inode& file, int difference) {
     MutexGuard guard(file.mutex);
@@ -43,8 +47,6 @@ TmpfsDirectory::TmpfsDirectory(Tmpfs& fs, uint32_t mode) : TmpfsInode(fs, mode) 
 
 TmpfsDirectory::~TmpfsDirectory() { dir_index_destroy(index_); }
 
-void TmpfsDirectory::destroy_self() { destroy(this); }
-
 void TmpfsDirectory::touch() { attributes.modified = attributes.changed = vfs_now(); }
 
 Attributes TmpfsDirectory::stat() {
@@ -63,14 +65,18 @@ Result<Inode*> TmpfsDirectory::lookup(std::string_view name) {
     return entry->inode;
 }
 
-Result<void> TmpfsDirectory::insert(DirEntry& entry) {
+Result<DirEntry*> TmpfsDirectory::insert(std::string_view name, Inode& inode) {
+    DirEntry* entry = TRY(make_entry(name, inode));
+    Result<void> inserted = Error(ENOENT);
     uint64_t count = count_.load(std::memory_order_relaxed);
-    do {
-        if (count == kRemoved) return Error(ENOENT);
-    } while (!count_.compare_exchange_weak(count, count + 1));
-    auto inserted = dir_index_insert(index_, entry);
-    if (!inserted.ok()) count_.fetch_sub(1);
-    return inserted;
+    while (count != kRemoved && !count_.compare_exchange_weak(count, count + 1)) {}
+    if (count != kRemoved) {
+        inserted = dir_index_insert(index_, *entry);
+        if (inserted.ok()) return entry;
+        count_.fetch_sub(1);
+    }
+    free_entry(*entry);
+    return inserted.error();
 }
 
 bool TmpfsDirectory::close_empty() {
@@ -84,14 +90,8 @@ void TmpfsDirectory::adopt(TmpfsDirectory& child, DirEntry& entry) {
     child.self_ = &entry;
 }
 
-// The new entry takes over the caller's reference of `inode` when that succeeds.
 Result<void> TmpfsDirectory::add_entry(std::string_view name, Inode& inode) {
-    DirEntry* entry = TRY(make_entry(name, inode));
-    auto inserted = insert(*entry);
-    if (!inserted.ok()) {
-        free_entry(entry);
-        return inserted;
-    }
+    DirEntry* entry = TRY(insert(name, inode));
     if (inode.is_directory()) {
         adopt(static_cast<TmpfsDirectory&>(inode), *entry);
         attributes.links++;
@@ -104,17 +104,11 @@ Result<Inode*> TmpfsDirectory::create(std::string_view name, uint32_t mode,
                                       uint64_t device, std::string_view target) {
     InodeRef inode(TRY(fs_.make_inode(mode, device, target)));
     TRY(add_entry(name, *inode));
-    inode->ref();  // one for the entry, one for the caller
     return inode.release();
 }
 
 Result<void> TmpfsDirectory::link(std::string_view name, Inode& inode) {
-    inode.ref();
-    auto added = add_entry(name, inode);
-    if (!added.ok()) {
-        inode.unref();
-        return added;
-    }
+    TRY(add_entry(name, inode));
     add_links(inode, +1);
     return {};
 }
@@ -123,9 +117,7 @@ Result<void> TmpfsDirectory::link(std::string_view name, Inode& inode) {
 void TmpfsDirectory::drop_entry(DirEntry& entry) {
     dir_index_remove(index_, entry);
     count_.fetch_sub(1);
-    Inode* inode = entry.inode;
-    free_entry(&entry);
-    inode->unref();
+    free_entry(entry);
 }
 
 // What a name's going means for the inode. The entry itself is still there.
@@ -147,10 +139,8 @@ Result<void> TmpfsDirectory::lose(Inode& inode) {
 }
 
 Result<void> TmpfsDirectory::unlink(std::string_view name, Inode& inode) {
-    DirEntry* entry = dir_index_find(index_, name);
-    if (entry == nullptr || entry->inode != &inode) return Error(ENOENT);
     TRY(lose(inode));
-    drop_entry(*entry);
+    drop_entry(*dir_index_find(index_, name));
     touch();
     return {};
 }
@@ -158,19 +148,13 @@ Result<void> TmpfsDirectory::unlink(std::string_view name, Inode& inode) {
 // The new name: the entry of what is replaced, or a fresh one.
 Result<DirEntry*> TmpfsDirectory::give_name(std::string_view name, Inode& inode,
                                             Inode* replaced) {
-    if (replaced != nullptr) {
-        DirEntry* entry = dir_index_find(index_, name);
-        if (entry == nullptr || entry->inode != replaced) return Error(ENOENT);
-        TRY(lose(*replaced));
-        entry->inode = &inode;
-        replaced->unref();  // not the last: the caller has one
-        return entry;
-    }
-    DirEntry* entry = TRY(make_entry(name, inode));
-    auto inserted = insert(*entry);
-    if (inserted.ok()) return entry;
-    free_entry(entry);
-    return inserted.error();
+    if (replaced == nullptr) return insert(name, inode);
+    DirEntry* entry = dir_index_find(index_, name);
+    TRY(lose(*replaced));
+    entry->inode = &inode;
+    inode.ref();
+    replaced->unref();  // not the last: the caller has one
+    return entry;
 }
 
 Result<void> TmpfsDirectory::rename(std::string_view name, Inode& inode,
@@ -178,10 +162,8 @@ Result<void> TmpfsDirectory::rename(std::string_view name, Inode& inode,
                                     Inode* replaced) {
     auto& target = static_cast<TmpfsDirectory&>(new_parent);
     DirEntry* old_entry = dir_index_find(index_, name);
-    if (old_entry == nullptr || old_entry->inode != &inode) return Error(ENOENT);
     // Whatever can fail comes first: then both names are there, then the old one goes.
     DirEntry* new_entry = TRY(target.give_name(new_name, inode, replaced));
-    inode.ref();  // the new entry's
     if (inode.is_directory()) {
         target.adopt(static_cast<TmpfsDirectory&>(inode), *new_entry);
         attributes.links--;

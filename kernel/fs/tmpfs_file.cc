@@ -44,7 +44,6 @@ class TmpfsRegular final : public TmpfsInode, public PageSource {
     uint64_t size() const { return __atomic_load_n(&attributes.size, __ATOMIC_ACQUIRE); }
 
   private:
-    void destroy_self() override { destroy(this); }
     void set_size(uint64_t size) {
         __atomic_store_n(&attributes.size, size, __ATOMIC_RELEASE);
     }
@@ -60,7 +59,7 @@ class TmpfsRegular final : public TmpfsInode, public PageSource {
 
 class TmpfsFile final : public File {
   public:
-    TmpfsFile(TmpfsRegular* node, uint32_t flags) : File(node, flags), node_(*node) {}
+    TmpfsFile(TmpfsRegular& node, uint32_t flags) : File(node, flags), node_(node) {}
     Result<size_t> read_at(IoBuffer& buffer, uint64_t offset) override {
         return node_.read(buffer, offset);
     }
@@ -72,14 +71,11 @@ class TmpfsFile final : public File {
     Result<void> truncate(uint64_t size) override { return node_.truncate(size); }
 
   private:
-    void destroy_self() override { destroy(this); }
     TmpfsRegular& node_;
 };
 
 Result<File*> TmpfsRegular::open(uint32_t flags) {
-    File* file = TRY(make<TmpfsFile>(this, flags));
-    ref();
-    return file;
+    return TRY(make<TmpfsFile>(*this, flags));
 }
 
 Attributes TmpfsRegular::stat() {
@@ -98,23 +94,19 @@ void TmpfsRegular::note_access() {
 
 Result<size_t> TmpfsRegular::read(IoBuffer& buffer, uint64_t offset) {
     uint64_t end = size();
-    size_t wanted =
-        offset >= end ? 0 : std::min<uint64_t>(buffer.remaining(), end - offset);
-    size_t done = 0;
-    while (done < wanted && !buffer.faulted()) {
-        size_t in_page = (offset + done) % kPageSize;
-        size_t part = std::min(kPageSize - in_page, wanted - done);
-        Frame* frame = pages_.find((offset + done) / kPageSize);
+    while (offset < end && buffer.remaining() > 0 && !buffer.faulted()) {
+        size_t in_page = offset % kPageSize;
+        size_t part = std::min(kPageSize - in_page, end - offset);
+        Frame* frame = pages_.find(offset / kPageSize);
         if (frame == nullptr) {
-            done += buffer.put_zeros(part);
+            offset += buffer.put_zeros(part);
             continue;
         }
-        done += buffer.put(static_cast<char*>(frame_data(frame)) + in_page, part);
+        offset += buffer.put(static_cast<char*>(frame_data(frame)) + in_page, part);
         frame_unref(frame);
     }
-    if (done == 0 && buffer.faulted()) return Error(EFAULT);
     note_access();
-    return done;
+    return buffer.moved();
 }
 
 // Puts `fresh` (the caller's reference goes with it) into the hole, or finds what came
@@ -179,26 +171,24 @@ Result<size_t> TmpfsRegular::write(IoBuffer& buffer, uint64_t offset) {
     if (offset == kAppendOffset) offset = end;
     if (buffer.remaining() == 0) return size_t{0};
     if (offset >= kMaxFileSize) return Error(EFBIG);
-    size_t wanted = std::min<uint64_t>(buffer.remaining(), kMaxFileSize - offset);
-    if (pages_for(offset + wanted) > pages_.end())
-        pages_.resize(pages_for(offset + wanted));
-    size_t done = 0;
-    Result<void> result;
-    while (done < wanted && !buffer.faulted()) {
-        size_t part = std::min(kPageSize - (offset + done) % kPageSize, wanted - done);
-        auto moved = write_page(buffer, offset + done, part);
+    uint64_t stop = offset + std::min<uint64_t>(buffer.remaining(), kMaxFileSize - offset);
+    if (pages_for(stop) > pages_.end()) pages_.resize(pages_for(stop));
+    int error = EFAULT;
+    while (offset < stop && !buffer.faulted()) {
+        size_t part = std::min(kPageSize - offset % kPageSize, stop - offset);
+        auto moved = write_page(buffer, offset, part);
         if (!moved.ok()) {
-            if (done == 0) result = moved.error();
+            error = moved.error().number();
             break;
         }
-        done += moved.value();
+        offset += moved.value();
     }
-    if (offset + done > end && done > 0) set_size(offset + done);
-    if (done < wanted) fs_.discharge_pages(pages_.resize(pages_for(attributes.size)));
-    if (done > 0) attributes.modified = attributes.changed = vfs_now();
-    if (done == 0 && !result.ok()) return result.error();
-    if (done == 0) return Error(EFAULT);
-    return done;
+    bool any = buffer.done() > 0;
+    if (any && offset > end) set_size(offset);
+    if (offset < stop) fs_.discharge_pages(pages_.resize(pages_for(attributes.size)));
+    if (!any) return Error(error);
+    attributes.modified = attributes.changed = vfs_now();
+    return buffer.done();
 }
 
 Result<void> TmpfsRegular::truncate(uint64_t new_size) {

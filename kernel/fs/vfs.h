@@ -37,12 +37,10 @@ Result<WalkParent> vfs_walk_parent(const WalkContext& context, std::string_view 
 
 Result<File*> vfs_open(const WalkContext& context, std::string_view path, uint32_t flags,
                        uint32_t mode);
-Result<void> vfs_make_node(const WalkContext& context, std::string_view path, uint32_t mode,
-                           uint64_t device);
-Result<void> vfs_make_directory(const WalkContext& context, std::string_view path,
-                                uint32_t mode);
-Result<void> vfs_symlink(const WalkContext& context, std::string_view target,
-                         std::string_view path);
+// Makes an inode of any type (`mode` has it; the umask is applied) at `path`: mkdir, mknod,
+// symlink. EEXIST.
+Result<void> vfs_make(const WalkContext& context, std::string_view path, uint32_t mode,
+                      uint64_t device = 0, std::string_view target = {});
 Result<void> vfs_link(const WalkContext& from_context, std::string_view from,
                       const WalkContext& to_context, std::string_view to, bool follow);
 Result<void> vfs_unlink(const WalkContext& context, std::string_view path, bool directory);

@@ -13,9 +13,10 @@ Result<void> expect_absent(Inode& parent, std::string_view name) {
     return {};
 }
 
-// Creates `path`, of any type. `mode` has the type; umask is applied.
-Result<void> make_entry(const WalkContext& context, std::string_view path, uint32_t mode,
-                        uint64_t device, std::string_view target) {
+}  // namespace
+
+Result<void> vfs_make(const WalkContext& context, std::string_view path, uint32_t mode,
+                      uint64_t device, std::string_view target) {
     WalkParent at = TRY(vfs_walk_parent(context, path));
     if (at.is_special()) return Error(EEXIST);
     MutexGuard guard(at.parent->mutex);
@@ -24,24 +25,6 @@ Result<void> make_entry(const WalkContext& context, std::string_view path, uint3
     if ((mode & S_IFMT) != S_IFLNK) mode &= ~context.umask;
     InodeRef made(TRY(at.parent->create(at.name, mode, device, target)));
     return {};
-}
-
-}  // namespace
-
-Result<void> vfs_make_node(const WalkContext& context, std::string_view path,
-                           uint32_t mode, uint64_t device) {
-    return make_entry(context, path, mode, device, {});
-}
-
-Result<void> vfs_make_directory(const WalkContext& context, std::string_view path,
-                                uint32_t mode) {
-    return make_entry(context, path, S_IFDIR | (mode & 01777), 0, {});
-}
-
-Result<void> vfs_symlink(const WalkContext& context, std::string_view target,
-                         std::string_view path) {
-    if (target.empty()) return Error(ENOENT);
-    return make_entry(context, path, S_IFLNK | 0777, 0, target);
 }
 
 Result<void> vfs_link(const WalkContext& from_context, std::string_view from,

@@ -64,15 +64,14 @@ class ProcInode : public Inode {
 
 class ProcFile final : public File {
   public:
-    ProcFile(Inode* inode, uint32_t flags, const ProcEntry& entry)
-        : File(inode, flags), entry_(entry) {}
+    ProcFile(Inode& node, uint32_t flags, const ProcEntry& entry)
+        : File(node, flags), entry_(entry) {}
     bool seekable() const override { return true; }
     Result<size_t> read_at(IoBuffer& buffer, uint64_t offset) override {
         std::string_view all = text.text();
         if (offset >= all.size()) return 0;
-        size_t moved = buffer.put(all.data() + offset, all.size() - offset);
-        if (moved == 0 && buffer.faulted()) return Error(EFAULT);
-        return moved;
+        buffer.put(all.data() + offset, all.size() - offset);
+        return buffer.moved();
     }
     // Each write is one command, whatever the offset.
     Result<size_t> write_at(IoBuffer& buffer, uint64_t) override {
@@ -87,7 +86,6 @@ class ProcFile final : public File {
     ProcText text;
 
   private:
-    void destroy_self() override { destroy(this); }
     const ProcEntry& entry_;
 };
 
@@ -99,8 +97,7 @@ class ProcFileInode final : public ProcInode {
         if ((flags & O_ACCMODE) != O_RDONLY && entry_.store == nullptr) return Error(EACCES);
         ProcessView view;
         TRY(view.look(pid()));
-        ProcFile* file = TRY(make<ProcFile>(this, flags, entry_));
-        ref();
+        ProcFile* file = TRY(make<ProcFile>(*this, flags, entry_));
         entry_.write(file->text, view);
         if (file->text.complete()) return file;
         file->unref();
@@ -112,7 +109,6 @@ class ProcFileInode final : public ProcInode {
     }
 
   private:
-    void destroy_self() override { destroy(this); }
     const ProcEntry& entry_;
 };
 
@@ -160,7 +156,6 @@ class ProcLink final : public ProcInode {
         }
         return target != nullptr ? Result<Inode*>(target) : Error(ENOENT);
     }
-    void destroy_self() override { destroy(this); }
     std::string_view name_;  // of the entry; "" for a descriptor
 };
 
@@ -184,7 +179,6 @@ class ProcDirectory final : public ProcInode {
     Result<void> list(uint64_t from, DirectoryVisitor visit, void* context) override;
 
   private:
-    void destroy_self() override { destroy(this); }
     // The first process or descriptor (what the directory has) from `from` on; -1: none.
     static int next_process(int from);
     Result<int> next_member(int from);

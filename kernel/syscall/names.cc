@@ -22,7 +22,7 @@ Result<int> sys_openat(int dirfd, VirtAddr path, uint32_t flags, uint32_t mode) 
 Result<void> sys_mkdirat(int dirfd, VirtAddr path, uint32_t mode) {
     UserPath name;
     TRY(name.read_at(dirfd, path));
-    return vfs_make_directory(name.context(), name.text(), mode);
+    return vfs_make(name.context(), name.text(), S_IFDIR | (mode & 01777));
 }
 
 Result<void> sys_mknodat(int dirfd, VirtAddr path, uint32_t mode) {
@@ -31,14 +31,15 @@ Result<void> sys_mknodat(int dirfd, VirtAddr path, uint32_t mode) {
     if (type != S_IFREG && type != S_IFIFO) return Error(EPERM);
     UserPath name;
     TRY(name.read_at(dirfd, path));
-    return vfs_make_node(name.context(), name.text(), type | (mode & 07777), 0);
+    return vfs_make(name.context(), name.text(), type | (mode & 07777));
 }
 
 Result<void> sys_symlinkat(VirtAddr target, int dirfd, VirtAddr path) {
     UserPath text, name;
     TRY(text.read(target));
     TRY(name.read_at(dirfd, path));
-    return vfs_symlink(name.context(), text.text(), name.text());
+    if (text.text().empty()) return Error(ENOENT);
+    return vfs_make(name.context(), name.text(), S_IFLNK | 0777, 0, text.text());
 }
 
 Result<void> sys_linkat(int from_fd, VirtAddr from, int to_fd, VirtAddr to, int flags) {

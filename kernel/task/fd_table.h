@@ -8,8 +8,6 @@
 #include "kernel/fs/file.h"
 #include "kernel/sync/spinlock.h"
 
-using FileRef = Ref<File>;
-
 class FdTable {
   public:
     static constexpr int kMaxDescriptors = 1024;

@@ -27,7 +27,6 @@ class SlaveNode final : public Inode {
     }
 
   private:
-    void destroy_self() override { destroy(this); }
     uint32_t index_;
 };
 

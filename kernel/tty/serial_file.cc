@@ -19,7 +19,7 @@ Mutex port_mutexes[kSerialPorts] = {Mutex(LockRank::Terminal), Mutex(LockRank::T
 
 class SerialFile final : public File {
   public:
-    SerialFile(Inode* node, uint32_t flags, unsigned port)
+    SerialFile(Inode& node, uint32_t flags, unsigned port)
         : File(node, flags), port_(port) {}
 
     // Nothing is received on these ports.
@@ -27,21 +27,15 @@ class SerialFile final : public File {
 
     Result<size_t> write_at(IoBuffer& buffer, uint64_t) override {
         char chunk[kChunk];
-        size_t total = 0;
         MutexGuard guard(port_mutexes[port_]);
         while (buffer.remaining() > 0 && !buffer.faulted()) {
-            size_t taken = buffer.take(chunk, sizeof chunk);
-            serial_write(port_, chunk, taken);
-            total += taken;
+            serial_write(port_, chunk, buffer.take(chunk, sizeof chunk));
             maybe_yield();
         }
-        if (total == 0 && buffer.faulted()) return Error(EFAULT);
-        return total;
+        return buffer.moved();
     }
 
   private:
-    void destroy_self() override { destroy(this); }
-
     unsigned port_;
 };
 
@@ -49,7 +43,5 @@ class SerialFile final : public File {
 
 Result<File*> serial_file_open(Inode& node, uint32_t flags, unsigned port) {
     if (!serial_present(port)) return Error(ENXIO);
-    SerialFile* file = TRY(make<SerialFile>(&node, flags, port));
-    node.ref();
-    return file;
+    return TRY(make<SerialFile>(node, flags, port));
 }

@@ -40,8 +40,7 @@ void Terminal::send_noted_signals() {
 // ---- Files ----
 
 Result<File*> Terminal::open(Inode& node, uint32_t flags) {
-    TerminalFile* file = TRY(make<TerminalFile>(*this, &node, flags));
-    node.ref();
+    TerminalFile* file = TRY(make<TerminalFile>(*this, node, flags));
     bool hung_up;
     {
         // Counted in any case: the File's end takes it back.
@@ -61,11 +60,6 @@ Result<File*> Terminal::open(Inode& node, uint32_t flags) {
 void Terminal::file_closed() {
     MutexGuard guard(mutex_);
     if (--open_files_ == 0) device_.closed();
-}
-
-void TerminalFile::destroy_self() {
-    terminal_.file_closed();
-    destroy(this);
 }
 
 Result<size_t> Terminal::read(IoBuffer& buffer, bool nonblocking) {

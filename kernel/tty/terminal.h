@@ -124,8 +124,9 @@ class Terminal : private LineHost {
 // An open terminal.
 class TerminalFile final : public File {
   public:
-    TerminalFile(Terminal& terminal, Inode* node, uint32_t flags)
+    TerminalFile(Terminal& terminal, Inode& node, uint32_t flags)
         : File(node, flags), terminal_(terminal) {}
+    ~TerminalFile() override { terminal_.file_closed(); }
     Result<size_t> read_at(IoBuffer& buffer, uint64_t) override {
         return terminal_.read(buffer, nonblocking());
     }
@@ -140,7 +141,5 @@ class TerminalFile final : public File {
     }
 
   private:
-    void destroy_self() override;
-
     Terminal& terminal_;
 };

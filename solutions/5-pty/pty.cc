@@ -185,7 +185,11 @@ Result<PtyPair*> take_pair() {
 
 class MasterFile final : public File {
   public:
-    MasterFile(Inode* node, uint32_t flags, PtyPair& pair) : File(node, flags), pair_(pair) {}
+    MasterFile(Inode& node, uint32_t flags, PtyPair& pair) : File(node, flags), pair_(pair) {}
+    ~MasterFile() override {
+        pair_.terminal.hang_up();
+        pair_.sides &= ~kMasterSide;
+    }
 
     Result<size_t> read_at(IoBuffer& buffer, uint64_t) override {
         return pair_.read(buffer, nonblocking());
@@ -225,24 +229,15 @@ class MasterFile final : public File {
     }
 
   private:
-    void destroy_self() override {
-        pair_.terminal.hang_up();
-        pair_.sides &= ~kMasterSide;
-        destroy(this);
-    }
-
     PtyPair& pair_;
 };
 
 Result<File*> open_master(Inode& node, uint32_t flags) {
     PtyPair* pair = TRY(take_pair());
-    auto file = make<MasterFile>(&node, flags, *pair);
-    if (!file.ok()) {
-        pair->sides = 0;
-        return file.error();
-    }
-    node.ref();
-    return file.value();
+    auto file = make<MasterFile>(node, flags, *pair);
+    if (file.ok()) return file.value();
+    pair->sides = 0;
+    return file.error();
 }
 
 }  // namespace
