@@ -50,7 +50,7 @@ Result<void> unpack(const WalkContext& context, const CpioEntry& entry) {
 }  // namespace
 
 Result<void> initramfs_unpack(std::span<const uint8_t> archive, Inode* root) {
-    WalkContext context{root, root};
+    WalkContext context{root, root, 0};
     CpioReader reader(archive);
     CpioEntry entry;
     for (;;) {
