@@ -25,7 +25,6 @@
 #include "kernel/mm/address_space.h"
 #include "kernel/mm/frame.h"
 #include "kernel/mm/kernel_space.h"
-#include "kernel/mm/kernel_stack.h"
 #include "kernel/mm/page_copy.h"
 #include "kernel/mm/slab.h"
 #include "kernel/mm/user_access.h"
@@ -70,6 +69,7 @@ void memory_init() {
     frames_init();
     frame_table_init({ranges, count});
     kernel_space_init();
+    frame_table_add_high({ranges, count});
     slab_init();
     user_access_init();
     log_info("memory: %lu MiB, %lu MiB free", frames_total() >> 8, frames_free() >> 8);

@@ -92,18 +92,13 @@ void send(uint32_t apic_id, uint32_t command) {
 // 0xf0-0xff, off the exceptions, and all lines masked.
 void disable_legacy_pics() {
     constexpr uint16_t kMaster = 0x20, kSlave = 0xa0;
-    constexpr uint8_t kInitialize = 0x11, k8086Mode = 0x01, kAllLines = 0xff;
-    constexpr uint8_t kMasterVectors = 0xf0, kSlaveVectors = 0xf8;
-    x86::outb(kMaster, kInitialize);
-    x86::outb(kSlave, kInitialize);
-    x86::outb(kMaster + 1, kMasterVectors);
-    x86::outb(kSlave + 1, kSlaveVectors);
-    x86::outb(kMaster + 1, 1 << 2);  // the slave is on line 2
-    x86::outb(kSlave + 1, 2);
-    x86::outb(kMaster + 1, k8086Mode);
-    x86::outb(kSlave + 1, k8086Mode);
-    x86::outb(kMaster + 1, kAllLines);
-    x86::outb(kSlave + 1, kAllLines);
+    // Initialize; first vector; the slave is on line 2; 8086 mode; all lines masked.
+    constexpr uint8_t kToMaster[] = {0x11, 0xf0, 1 << 2, 0x01, 0xff};
+    constexpr uint8_t kToSlave[] = {0x11, 0xf8, 2, 0x01, 0xff};
+    for (uint16_t i = 0; i < 5; i++) {
+        x86::outb(kMaster + (i > 0), kToMaster[i]);
+        x86::outb(kSlave + (i > 0), kToSlave[i]);
+    }
 }
 
 // ---- I/O APIC ----
@@ -223,25 +218,23 @@ void apic_timer_calibrate() {
     // counter between two readings of the TSC and takes their middle; the rounds differ by
     // how far apart those two were, so the better round is the one with less of that.
     write(kLvtTimer, kMasked);
+    struct Sample {
+        uint64_t tsc, error, count;
+    };
+    auto sample = [] {
+        uint64_t before = x86::rdtsc(), count = read(kTimerCurrent);
+        uint64_t error = x86::rdtsc() - before;
+        return Sample{before + error / 2, error, count};
+    };
     uint64_t timer_hz = 0, best_error = ~0ull;
     for (int round = 0; round < 3; round++) {
-        auto sample = [](uint64_t& middle, uint64_t& error) {
-            uint64_t before = x86::rdtsc();
-            uint32_t count = read(kTimerCurrent);
-            uint64_t after = x86::rdtsc();
-            middle = before + (after - before) / 2;
-            error += after - before;
-            return count;
-        };
         write(kTimerInitial, ~0u);
-        uint64_t start, end, error = 0;
-        uint32_t start_count = sample(start, error);
-        uint64_t until = start + tsc_hz() / 1000;
-        while (x86::rdtsc() < until) x86::pause();
-        uint32_t end_count = sample(end, error);
-        if (error >= best_error || end == start) continue;
-        best_error = error;
-        timer_hz = mul_div(start_count - end_count, tsc_hz(), end - start);
+        Sample start = sample();
+        while (x86::rdtsc() < start.tsc + tsc_hz() / 1000) x86::pause();
+        Sample end = sample();
+        if (start.error + end.error >= best_error) continue;
+        best_error = start.error + end.error;
+        timer_hz = mul_div(start.count - end.count, tsc_hz(), end.tsc - start.tsc);
     }
     write(kTimerInitial, 0);
     write(kLvtTimer, kVectorTimer);

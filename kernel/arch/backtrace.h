@@ -16,6 +16,9 @@ std::span<const Symbol> kernel_symbols();
 
 // May the walker read 16 bytes at `frame`? The caller knows what stacks exist.
 using StackCheck = bool (*)(VirtAddr frame);
+// The kernel's: mapped memory of the vmap area or the image. For panics and interrupt
+// handlers, too (kernel/arch/panic.cc).
+bool is_kernel_stack(VirtAddr frame);
 
 // ---- Lab 1, backtrace.cc ----
 

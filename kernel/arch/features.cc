@@ -38,10 +38,8 @@ void read_names(uint32_t max_extended) {
 }
 
 void xsetbv(uint64_t value) {
-    asm volatile("xsetbv"
-                 :
-                 : "c"(0), "a"(static_cast<uint32_t>(value)),
-                   "d"(static_cast<uint32_t>(value >> 32)));
+    auto low = static_cast<uint32_t>(value), high = static_cast<uint32_t>(value >> 32);
+    asm volatile("xsetbv" : : "c"(0), "a"(low), "d"(high));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // What this layer needs of memory management, which lies above it: defined in kernel/mm
-// (kernel_space.h, kernel_stack.h), which declares the same with the full contracts.
+// (kernel_space.h), which declares the same with the full contracts.
 #pragma once
 #include <cstddef>
 

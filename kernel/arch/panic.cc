@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdarg>
+#include <iterator>
 
 #include "kernel/arch/backtrace.h"
 #include "kernel/arch/cpu.h"
@@ -81,11 +82,6 @@ bool is_mapped(VirtAddr address) {
     return is_canonical(address) && (walk_page_tables(address, ignore) & pte::kPresent);
 }
 
-bool is_readable_frame(VirtAddr frame) {
-    return frame >= kDirectMap && frame + 15 > frame && is_mapped(frame) &&
-           is_mapped(frame + 15);
-}
-
 void print_page_walk(VirtAddr address) {
     format(sink, "page walk of %#018lx, CR3 %#lx:\n", address, x86::read_cr3());
     if (!is_canonical(address)) return format(sink, "  not canonical\n");
@@ -104,12 +100,9 @@ void print_page_walk(VirtAddr address) {
 
 void print_address(VirtAddr address, VirtAddr lookup) {
     SymbolMatch match = find_symbol(kernel_symbols(), lookup);
-    if (match.name == nullptr) {
-        format(sink, "  [<%016lx>]\n", address);
-    } else {
-        format(sink, "  [<%016lx>] %s+%#lx\n", address, match.name,
-               match.offset + (address - lookup));
-    }
+    if (match.name == nullptr) return format(sink, "  [<%016lx>]\n", address);
+    format(sink, "  [<%016lx>] %s+%#lx\n", address, match.name,
+           match.offset + (address - lookup));
 }
 
 void print_backtrace(VirtAddr rip, VirtAddr rbp) {
@@ -117,7 +110,7 @@ void print_backtrace(VirtAddr rip, VirtAddr rbp) {
     VirtAddr calls[kMaxDepth];
     format(sink, "backtrace:\n");
     if (rip != 0) print_address(rip, rip);
-    size_t count = walk_stack(rbp, is_readable_frame, calls);
+    size_t count = walk_stack(rbp, is_kernel_stack, calls);
     // A return address lies after the call: look up the byte before it.
     for (size_t i = 0; i < count; i++) print_address(calls[i], calls[i] - 1);
 }
@@ -134,9 +127,20 @@ void print_registers(const TrapFrame& f) {
     format(sink, "r13 %016lx  r14 %016lx  r15 %016lx\n", f.r13, f.r14, f.r15);
 }
 
-void print_control_registers() {
+// After the message: the state of the machine, and how it got there. `frame`: the trap that
+// is the cause, or nullptr.
+[[noreturn]] void end_panic(const TrapFrame* frame, VirtAddr rip, VirtAddr rbp) {
+    format(sink, "\n");
+    if (depth > 1) machine_power_off(kExitPanic);
+    uint64_t microseconds = monotonic_ns() / 1000;
+    format(sink, "CPU %d, %lu.%06lu s after boot\n", panicking_cpu.load(),
+           microseconds / 1000000, microseconds % 1000000);
+    if (frame != nullptr) print_registers(*frame);
     format(sink, "cr0 %08lx  cr2 %016lx  cr3 %016lx  cr4 %08lx\n", x86::read_cr0(),
            x86::read_cr2(), x86::read_cr3(), x86::read_cr4());
+    if (frame != nullptr && frame->vector == kVectorPageFault) print_page_walk(x86::read_cr2());
+    print_backtrace(rip, rbp);
+    machine_power_off(kExitPanic);
 }
 
 // Makes this CPU the one that reports. Does not return when another one is at it.
@@ -151,38 +155,22 @@ void begin_panic() {
     RawLock::bypass_all();
     if (depth == 1) ipi_stop_others();
     // At the start of a line, whatever was being printed.
-    if (depth == 1) format(sink, "\nPANIC: ");
-    else format(sink, "\nPANIC in a panic: ");
+    format(sink, "\nPANIC%s: ", depth == 1 ? "" : " in a panic");
 }
 
-void print_cpu() {
-    uint64_t microseconds = monotonic_ns() / 1000;
-    format(sink, "\nCPU %d, %lu.%06lu s after boot\n", panicking_cpu.load(),
-           microseconds / 1000000, microseconds % 1000000);
-}
-
-struct ExceptionName {
-    const char* mnemonic;
-    const char* text;
-};
-constexpr ExceptionName kExceptions[] = {
-    {"#DE", "division error"}, {"#DB", "debug"}, {"NMI", "NMI"}, {"#BP", "breakpoint"},
-    {"#OF", "overflow"}, {"#BR", "bound range exceeded"}, {"#UD", "invalid opcode"},
-    {"#NM", "no FPU"}, {"#DF", "double fault"}, {"9", "coprocessor overrun"},
-    {"#TS", "invalid TSS"}, {"#NP", "segment not present"}, {"#SS", "stack fault"},
-    {"#GP", "general protection"}, {"#PF", "page fault"}, {"15", "reserved"},
-    {"#MF", "x87 FPU error"}, {"#AC", "alignment check"}, {"#MC", "machine check"},
-    {"#XM", "SIMD error"}, {"#VE", "virtualization"}, {"#CP", "control protection"},
+constexpr const char* kExceptions[] = {
+    "division error (#DE)", "debug (#DB)", "NMI (NMI)", "breakpoint (#BP)", "overflow (#OF)",
+    "bound range exceeded (#BR)", "invalid opcode (#UD)", "no FPU (#NM)", "double fault (#DF)",
+    "coprocessor overrun (9)", "invalid TSS (#TS)", "segment not present (#NP)",
+    "stack fault (#SS)", "general protection (#GP)", "page fault (#PF)", "reserved (15)",
+    "x87 FPU error (#MF)", "alignment check (#AC)", "machine check (#MC)", "SIMD error (#XM)",
+    "virtualization (#VE)", "control protection (#CP)",
 };
 
 void print_cause(const TrapFrame& frame) {
-    constexpr uint64_t kKnown = sizeof kExceptions / sizeof kExceptions[0];
-    if (frame.vector < kKnown) {
-        const ExceptionName& name = kExceptions[frame.vector];
-        format(sink, "%s (%s)", name.text, name.mnemonic);
-    } else {
-        format(sink, "exception %lu", frame.vector);
-    }
+    bool known = frame.vector < std::size(kExceptions);
+    if (known) format(sink, "%s", kExceptions[frame.vector]);
+    else format(sink, "exception %lu", frame.vector);
     format(sink, " in %s mode at %#lx, error %#lx", frame.from_user() ? "user" : "kernel",
            frame.rip, frame.error);
     if (frame.vector == kVectorPageFault) {
@@ -195,36 +183,25 @@ void print_cause(const TrapFrame& frame) {
 
 }  // namespace
 
+bool is_kernel_stack(VirtAddr frame) {
+    return frame >= kVmapBase && frame + 15 > frame && is_mapped(frame) &&
+           is_mapped(frame + 15);
+}
+
 void panic(const char* message, ...) {
     begin_panic();
     va_list args;
     va_start(args, message);
     vformat(sink, message, args);
     va_end(args);
-    if (depth == 1) {
-        print_cpu();
-        print_control_registers();
-        print_backtrace(0, reinterpret_cast<VirtAddr>(__builtin_frame_address(0)));
-    } else {
-        format(sink, "\n");
-    }
-    machine_power_off(kExitPanic);
+    end_panic(nullptr, 0, reinterpret_cast<VirtAddr>(__builtin_frame_address(0)));
 }
 
 void panic_trap(TrapFrame& frame, const char* why) {
     begin_panic();
     print_cause(frame);
     if (why != nullptr) format(sink, ": %s", why);
-    if (depth == 1) {
-        print_cpu();
-        print_registers(frame);
-        print_control_registers();
-        if (frame.vector == kVectorPageFault) print_page_walk(x86::read_cr2());
-        print_backtrace(frame.rip, frame.rbp);
-    } else {
-        format(sink, "\n");
-    }
-    machine_power_off(kExitPanic);
+    end_panic(&frame, frame.rip, frame.rbp);
 }
 
 bool panic_stops_this_cpu() {

@@ -1,13 +1,13 @@
 // Bringing up CPUs.
 //
-// The others are started all together: every CPU finds its slot (stack, Cpu) by its APIC id,
-// so no two share anything on the way up. A CPU that comes late, after the boot CPU has given
-// it up, must not run: both sides claim the slot by compare-and-swap, and one of them loses.
-// The trampoline pages stay as they are for that case; no page map of the kernel has the
+// The others are started all together: every CPU finds its Cpu, and in it its idle stack, by
+// its APIC id, so no two share anything on the way up. One that comes later than the boot CPU
+// waits for it is still right: its Cpu, its stacks and the trampoline's pages stay as they
+// are, and nobody counts on it before Cpu::online. No page map of the kernel has the
 // identity entry.
 #include "kernel/arch/smp.h"
 
-#include <atomic>
+#include <algorithm>
 #include <cstddef>
 
 #include "kernel/arch/apic.h"
@@ -24,27 +24,12 @@
 #include "kernel/base/log.h"
 #include "kernel/base/string.h"
 
-namespace {
-
-enum class Claim : uint32_t { Free, Arrived, GivenUp };
-
-}  // namespace
-
-struct SmpSlot {
-    uint32_t apic_id;
-    std::atomic<Claim> claim;
-    VirtAddr stack_top;  // 0: slot not in use
-    Cpu* cpu;
-    uint64_t reserved;
-};
-static_assert(offsetof(SmpSlot, apic_id) == SMP_SLOT_APIC_ID);
-static_assert(offsetof(SmpSlot, stack_top) == SMP_SLOT_STACK);
-static_assert(sizeof(SmpSlot) == SMP_SLOT_SIZE);
+static_assert(offsetof(Cpu, apic_id) == CPU_APIC_ID);
+static_assert(sizeof(Cpu) == CPU_SIZE);
 static_assert(kMaxCpus == SMP_MAX_CPUS);
 
 // Used by trampoline.S.
 extern "C" {
-SmpSlot smp_slots[kMaxCpus];
 PhysAddr smp_kernel_root;
 extern const char smp_trampoline[], smp_trampoline_end[], smp_trampoline_efer[];
 }
@@ -63,7 +48,9 @@ void set_ist_stack(Cpu& cpu, size_t index, VirtAddr stack_end) {
     ist_tops[cpu.id][index] = top;
 }
 
-bool prepare(SmpSlot& slot, Cpu& cpu, uint32_t apic_id) {
+bool prepare(Cpu& cpu, uint32_t id, uint32_t apic_id) {
+    cpu.self = &cpu;
+    cpu.id = id;
     cpu.apic_id = apic_id;
     for (size_t i = 0; i < kIstCount; i++) {
         Result<VirtAddr> stack = alloc_kernel_stack();
@@ -71,13 +58,8 @@ bool prepare(SmpSlot& slot, Cpu& cpu, uint32_t apic_id) {
         set_ist_stack(cpu, i, stack.value());
     }
     Result<VirtAddr> stack = alloc_kernel_stack();
-    if (!stack.ok()) return false;
-    cpu.kernel_rsp = stack.value();
-    slot.cpu = &cpu;
-    slot.apic_id = apic_id;
-    slot.claim.store(Claim::Free);
-    slot.stack_top = stack.value();
-    return true;
+    if (stack.ok()) cpu.kernel_rsp = stack.value();
+    return stack.ok();
 }
 
 void write_trampoline() {
@@ -103,21 +85,12 @@ void wait_us(uint64_t microseconds) {
     while (x86::rdtsc() < until) x86::pause();
 }
 
-// Waits until the CPUs of all slots are online. One that has not even arrived by then is
-// given up; one that has arrived is on its way and is waited for.
 void wait_for_all() {
     uint64_t until = x86::rdtsc() + ns_to_tsc(1000000000);
     for (uint32_t i = 1; i < cpu_count; i++) {
-        SmpSlot& slot = smp_slots[i];
-        while (!cpus[i].online.load(std::memory_order_acquire)) {
-            x86::pause();
-            if (x86::rdtsc() < until) continue;
-            Claim expected = Claim::Free;
-            if (slot.claim.compare_exchange_strong(expected, Claim::GivenUp)) {
-                log_error("CPU %u (APIC %u) does not answer", i, slot.apic_id);
-                break;
-            }
-        }
+        const Cpu& cpu = cpus[i];
+        while (!cpu.online.load() && x86::rdtsc() < until) x86::pause();
+        if (!cpu.online.load()) log_error("CPU %u (APIC %u) does not answer", i, cpu.apic_id);
     }
 }
 
@@ -137,12 +110,7 @@ void descriptors_boot_cpu() {
 }
 
 // First C++ code of another CPU, on its idle stack.
-extern "C" void smp_cpu_main(SmpSlot* slot) {
-    Claim expected = Claim::Free;
-    if (!slot->claim.compare_exchange_strong(expected, Claim::Arrived)) {
-        for (;;) x86::hlt();
-    }
-    Cpu& cpu = *slot->cpu;
+extern "C" void smp_cpu_main(Cpu& cpu) {
     enable_cpu_features();
     descriptors_init_cpu(cpu, ist_tops[cpu.id]);
     idt_load();
@@ -153,15 +121,11 @@ extern "C" void smp_cpu_main(SmpSlot* slot) {
 }
 
 void smp_start(uint32_t max_cpus, void (*entry)()) {
-    if (max_cpus > kMaxCpus) max_cpus = kMaxCpus;
     cpu_entry = entry;
     uint32_t count = 1;
-    for (size_t i = 0; i < topology.cpu_count && count < max_cpus; i++) {
+    for (size_t i = 0; i < topology.cpu_count && count < std::min(max_cpus, kMaxCpus); i++) {
         if (topology.apic_ids[i] == cpus[0].apic_id) continue;
-        Cpu& cpu = cpus[count];
-        cpu.self = &cpu;
-        cpu.id = count;
-        if (!prepare(smp_slots[count], cpu, topology.apic_ids[i])) {
+        if (!prepare(cpus[count], count, topology.apic_ids[i])) {
             log_error("no memory for the stacks of CPU %u", count);
             break;
         }

@@ -7,8 +7,7 @@
 #define SMP_PDPT 0xa000
 #define SMP_PD 0xb000
 
-// struct SmpSlot
-#define SMP_SLOT_APIC_ID 0
-#define SMP_SLOT_STACK 8
-#define SMP_SLOT_SIZE 32
+// struct Cpu
+#define CPU_APIC_ID 36
+#define CPU_SIZE 6144
 #define SMP_MAX_CPUS 16

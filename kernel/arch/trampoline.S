@@ -65,7 +65,7 @@ smp_trampoline_efer:
 smp_trampoline_end:
 
 // In the kernel image, still on the trampoline's page tables and without a stack. Many CPUs
-// may be here at once: each finds its own slot by its APIC id (CPUID leaf 1, EBX[31:24]).
+// may be here at once: each finds its own Cpu by its APIC id (CPUID leaf 1, EBX[31:24]).
     .text
     .globl smp_entry64
 smp_entry64:
@@ -74,16 +74,16 @@ smp_entry64:
     movl $1, %eax
     cpuid
     shrl $24, %ebx
-    movq $smp_slots, %rdi
+    movq $cpus, %rdi
     movl $SMP_MAX_CPUS, %ecx
-1:  cmpl %ebx, SMP_SLOT_APIC_ID(%rdi)
+1:  cmpl %ebx, CPU_APIC_ID(%rdi)
     jne 2f
-    movq SMP_SLOT_STACK(%rdi), %rsp
+    movq CPU_KERNEL_RSP(%rdi), %rsp
     testq %rsp, %rsp
     jz 2f
     xorl %ebp, %ebp
     call smp_cpu_main
-2:  addq $SMP_SLOT_SIZE, %rdi
+2:  addq $CPU_SIZE, %rdi
     decl %ecx
     jnz 1b
 3:  cli // not expected: stay out of the way

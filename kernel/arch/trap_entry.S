@@ -49,53 +49,32 @@ trap_stub_\vector:
     .else
     jmp trap_common
     .endif
+    .pushsection .rodata
+    .quad trap_stub_\vector
+    .popsection
     .endm
 
-    .altmacro
-    .macro STUB_NUMBERED number
-    STUB \number
-    .endm
-    .set vector, 0
-    .rept 256
-    STUB_NUMBERED %vector
-    .set vector, vector + 1
-    .endr
-
-    .macro ENTRY_POINT number
-    .quad trap_stub_\number
-    .endm
     .section .rodata
     .balign 8
     .globl trap_entry_points
 trap_entry_points:
+    .text
+    .altmacro
     .set vector, 0
     .rept 256
-    ENTRY_POINT %vector
+    STUB %vector
     .set vector, vector + 1
     .endr
     .noaltmacro
-    .text
 
 // ---- Common parts ----
 
     // Completes the TrapFrame below error and vector; see struct TrapFrame. The frame is
     // 176 bytes and the CPU aligns RSP before it pushes, so RSP is 16-byte aligned after.
     .macro SAVE_REGISTERS
-    pushq %rdi
-    pushq %rsi
-    pushq %rdx
-    pushq %rcx
-    pushq %rax
-    pushq %r8
-    pushq %r9
-    pushq %r10
-    pushq %r11
-    pushq %rbx
-    pushq %rbp
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    .irp register, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+    pushq %\register
+    .endr
     cld
     // An interrupt inside a user copy (between STAC and CLAC), or a user who sets AC, must
     // not turn SMAP off for the handler. CLAC is #UD where there is no SMAP.
@@ -106,21 +85,9 @@ trap_entry_points:
     .endm
 
     .macro RESTORE_REGISTERS
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbp
-    popq %rbx
-    popq %r11
-    popq %r10
-    popq %r9
-    popq %r8
-    popq %rax
-    popq %rcx
-    popq %rdx
-    popq %rsi
-    popq %rdi
+    .irp register, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+    popq %\register
+    .endr
     addq $16, %rsp // vector, error
     .endm
 
@@ -171,13 +138,9 @@ trap_debug:
     pushq %rax
     movq %rsp, %rax // RAX, vector, error, RIP, CS, RFLAGS, RSP, SS
     movq %gs:CPU_KERNEL_RSP, %rsp
-    pushq 56(%rax)
-    pushq 48(%rax)
-    pushq 40(%rax)
-    pushq 32(%rax)
-    pushq 24(%rax)
-    pushq 16(%rax)
-    pushq 8(%rax)
+    .irp offset, 56, 48, 40, 32, 24, 16, 8
+    pushq \offset(%rax)
+    .endr
     movq (%rax), %rax
     SAVE_REGISTERS
     movq %rsp, %rdi

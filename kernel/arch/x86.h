@@ -32,11 +32,8 @@ inline uint64_t rdmsr(uint32_t msr) {
     return (static_cast<uint64_t>(high) << 32) | low;
 }
 inline void wrmsr(uint32_t msr, uint64_t value) {
-    asm volatile("wrmsr"
-                 :
-                 : "c"(msr), "a"(static_cast<uint32_t>(value)),
-                   "d"(static_cast<uint32_t>(value >> 32))
-                 : "memory");
+    auto low = static_cast<uint32_t>(value), high = static_cast<uint32_t>(value >> 32);
+    asm volatile("wrmsr" : : "c"(msr), "a"(low), "d"(high) : "memory");
 }
 // Not serialized: the CPU may run it early or late by some tens of cycles.
 inline uint64_t rdtsc() {
@@ -56,29 +53,20 @@ inline CpuidResult cpuid(uint32_t leaf, uint32_t subleaf = 0) {
     return r;
 }
 
-inline uint64_t read_cr0() {
-    uint64_t v;
-    asm volatile("movq %%cr0, %0" : "=r"(v));
-    return v;
-}
-inline void write_cr0(uint64_t v) { asm volatile("movq %0, %%cr0" : : "r"(v) : "memory"); }
-inline uint64_t read_cr2() {
-    uint64_t v;
-    asm volatile("movq %%cr2, %0" : "=r"(v));
-    return v;
-}
-inline uint64_t read_cr3() {
-    uint64_t v;
-    asm volatile("movq %%cr3, %0" : "=r"(v));
-    return v;
-}
-inline void write_cr3(uint64_t v) { asm volatile("movq %0, %%cr3" : : "r"(v) : "memory"); }
-inline uint64_t read_cr4() {
-    uint64_t v;
-    asm volatile("movq %%cr4, %0" : "=r"(v));
-    return v;
-}
-inline void write_cr4(uint64_t v) { asm volatile("movq %0, %%cr4" : : "r"(v) : "memory"); }
+#define X86_CONTROL_REGISTER(name)                                          \
+    inline uint64_t read_##name() {                                         \
+        uint64_t value;                                                     \
+        asm volatile("movq %%" #name ", %0" : "=r"(value));                 \
+        return value;                                                       \
+    }                                                                       \
+    inline void write_##name(uint64_t value) {                              \
+        asm volatile("movq %0, %%" #name : : "r"(value) : "memory");        \
+    }
+X86_CONTROL_REGISTER(cr0)
+X86_CONTROL_REGISTER(cr2)
+X86_CONTROL_REGISTER(cr3)
+X86_CONTROL_REGISTER(cr4)
+#undef X86_CONTROL_REGISTER
 inline void invlpg(uint64_t address) {
     asm volatile("invlpg (%0)" : : "r"(address) : "memory");
 }

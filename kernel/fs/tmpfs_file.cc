@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernel/fs/page_store.h"
+#include "kernel/mm/page_store.h"
 #include "kernel/fs/tmpfs.h"
 #include "kernel/mm/slab.h"
 #include "kernel/mm/user_access.h"

@@ -1,8 +1,7 @@
 // AddressSpace: its life, its regions, and page faults. The mmap family is mapping.cc.
 //
-// Regions are kept twice: in a list, for walks in order, and in a treap by start address,
-// because a fault must find its region among hundreds in a few steps. last_found_ catches
-// the common case that the next fault is in the same region.
+// Regions stand in a list, sorted by address. A search walks it from where the last one
+// ended (finger_): the next fault or call is mostly in the same region or near it.
 //
 // Invariants: regions are disjoint, page-aligned, not empty, inside user space; a used leaf
 // lies in a region and allows at most what the region allows; total_bytes_ is the sum of the
@@ -152,31 +151,33 @@ Result<AddressSpace*> AddressSpace::clone() {
 // ---- Regions ----
 
 void AddressSpace::insert_region(Region* region) {
-    if (Region* next = first_region_ending_after(region->start))
-        regions.insert_before(next, region);
-    else regions.push_back(region);
-    tree_.insert(region);
+    regions.insert_before(first_region_ending_after(region->start), region);
+    finger_ = region;
     total_bytes_ += region->end - region->start;
 }
 
 void AddressSpace::remove_region(Region* region) {
-    if (last_found_ == region) last_found_ = nullptr;
+    if (finger_ == region) finger_ = regions.prev(region);
     regions.remove(region);
-    tree_.remove(region);
     total_bytes_ -= region->end - region->start;
 }
 
-Region* AddressSpace::first_region_ending_after(VirtAddr address) const {
-    return tree_.lowest([=](const Region& region) { return region.end > address; });
+Region* AddressSpace::first_region_ending_after(VirtAddr address) {
+    Region* region = finger_ != nullptr ? finger_ : regions.front();
+    if (region == nullptr) return nullptr;
+    Region* before = regions.prev(region);
+    while (before != nullptr && before->end > address) {
+        region = before;
+        before = regions.prev(region);
+    }
+    while (region != nullptr && region->end <= address) region = regions.next(region);
+    if (region != nullptr) finger_ = region;
+    return region;
 }
 
 Region* AddressSpace::find_region(VirtAddr address) {
-    Region* region = last_found_;
-    if (region == nullptr || address < region->start || address >= region->end)
-        region = first_region_ending_after(address);
-    if (region == nullptr || address < region->start) return nullptr;
-    last_found_ = region;
-    return region;
+    Region* region = first_region_ending_after(address);
+    return region != nullptr && region->start <= address ? region : nullptr;
 }
 
 // Extends the stack above `address` down to it, if there is one that may grow so far.

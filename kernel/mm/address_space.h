@@ -9,7 +9,6 @@
 
 #include "kernel/base/list.h"
 #include "kernel/base/result.h"
-#include "kernel/base/treap.h"
 #include "kernel/mm/page_map.h"
 #include "kernel/sched/mutex.h"
 #include "kernel/sched/thread.h"
@@ -48,7 +47,6 @@ struct Region {
     bool never_write = false;     // shared, of a file that is not open for writing
     VirtAddr growth_limit = 0;    // grows_down: the lowest `start` it may get
     ListLink link;
-    TreapLink<Region> tree_link;
 };
 
 // Kept free below a stack, so that one that overflows its limit hits nothing (Linux has the
@@ -134,8 +132,8 @@ class AddressSpace : public ActiveSpace {
 
     // All of these: lock held.
     void unmap_source(const PageSource& source, uint64_t first);
-    Region* first_region_ending_after(VirtAddr address) const;
-    bool is_free(VirtAddr start, VirtAddr end) const;
+    Region* first_region_ending_after(VirtAddr address);
+    bool is_free(VirtAddr start, VirtAddr end);
     bool is_covered(VirtAddr start, VirtAddr end);
     bool fits_limit(uint64_t more) const;
     VirtAddr find_gap(uint64_t size);
@@ -155,8 +153,7 @@ class AddressSpace : public ActiveSpace {
     void populate_resident(Region& region, VirtAddr start, VirtAddr end);
 
     std::atomic<uint32_t> references_{1};
-    Region* last_found_ = nullptr;
-    Treap<Region, &Region::tree_link, &Region::start> tree_;  // the same regions as the list
+    Region* finger_ = nullptr;  // where the last search ended
     uint64_t total_bytes_ = 0;
     VirtAddr mmap_top_ = kUserTop - kPageSize;  // mmap places below it, top down
 };

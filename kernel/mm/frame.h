@@ -47,12 +47,12 @@ inline void* frame_data(const Frame* frame) { return phys_to_virt(frame_address(
 
 // ---- kernel/mm/frame_table.cc ----
 
-// Takes memory for the table from the largest usable range, fills it, hands the rest of RAM
+// Takes memory for the table off the largest usable range, fills it, hands the rest of RAM
 // to frames_add_range. Boot CPU, once.
 // At first only RAM below 4 GiB, which is all that the boot page tables map.
 void frame_table_init(std::span<MemoryRange> usable);
-// The rest, once the kernel's own map reaches it (called by kernel_space_init).
-void frame_table_add_high();
+// The rest of the same ranges, once the kernel's own map reaches it.
+void frame_table_add_high(std::span<const MemoryRange> usable);
 
 // ---- Lab 2, frames.cc ----
 

@@ -1,6 +1,6 @@
 // The kernel's half of every address space, and the vmap area in it.
 //
-//     0xffff800000000000  direct map: RAM and firmware tables, RW, NX, large pages
+//     0xffff800000000000  direct map: RAM, RW, NX, large pages
 //     0xffffc90000000000  vmap: 8 GiB of pages handed out by a bitmap, then MMIO windows
 //     0xffffffff80000000  image: text RX, rodata and symbols R, data RW + NX
 //
@@ -14,12 +14,15 @@
 #include "kernel/mm/kernel_space.h"
 
 #include <algorithm>
+#include <iterator>
+#include <span>
 
 #include "kernel/arch/bootinfo.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/image.h"
 #include "kernel/arch/x86.h"
 #include "kernel/base/assert.h"
+#include "kernel/sched/thread.h"
 #include "kernel/sync/spinlock.h"
 
 namespace {
@@ -31,10 +34,10 @@ constexpr uint64_t kRootEntrySize = 512ull << 30;
 // Freed vmap pages wait for a common flush until there are this many.
 constexpr uint64_t kLazyPages = 256;
 
+constexpr uint64_t kStackPages = kKernelStackSize / kPageSize;
 constexpr uint64_t kDataFlags = kPageWrite | kPageGlobal;
 
 SpinLock space_lock{LockRank::KernelSpace};
-ActiveSpace active_space;
 PageMap the_map;
 
 // ---- Building the map ----
@@ -62,40 +65,18 @@ void map_image_part(const char* start, const char* end, uint64_t flags) {
              flags | kPageGlobal);
 }
 
-// Firmware puts its ACPI tables either into ranges of their own types, or (SeaBIOS) into a
-// reserved piece right after the end of RAM.
-bool holds_tables(const MemoryRange& range) {
-    if (range.type == MemoryType::AcpiReclaimable || range.type == MemoryType::AcpiNvs)
-        return true;
-    if (range.type != MemoryType::Reserved || range.end - range.start > (16 << 20))
-        return false;
-    for (size_t i = 0; i < boot_info.memory_count; ++i) {
-        const MemoryRange& other = boot_info.memory[i];
-        if (other.type == MemoryType::Available && other.end == range.start) return true;
-    }
-    return false;
-}
-
-// What the direct map covers, sorted and rounded outward to pages; may overlap.
-size_t direct_ranges(MemoryRange* out) {
-    size_t count = 0;
-    // The BIOS area: RSDP search, EBDA, the page where other CPUs start.
-    out[count++] = {0, 1 << 20, MemoryType::Reserved};
-    for (size_t i = 0; i < boot_info.memory_count; ++i) {
-        const MemoryRange& range = boot_info.memory[i];
-        if (range.type != MemoryType::Available && !holds_tables(range)) continue;
-        if (range.start >= range.end) continue;
-        out[count++] = {round_down(range.start, kPageSize), round_up(range.end, kPageSize),
-                        range.type};
-    }
-    std::sort(out, out + count,
-              [](const MemoryRange& a, const MemoryRange& b) { return a.start < b.start; });
-    return count;
-}
-
 void map_direct() {
-    MemoryRange ranges[kMaxMemoryRanges + 1];
-    size_t count = direct_ranges(ranges);
+    // The BIOS area has the page where other CPUs start. What the firmware calls RAM comes in
+    // any order and may overlap.
+    MemoryRange ranges[kMaxMemoryRanges + 1] = {{0, 1 << 20, MemoryType::Reserved}};
+    size_t count = 1;
+    for (const MemoryRange& range : std::span(boot_info.memory, boot_info.memory_count)) {
+        if (range.type != MemoryType::Available || range.start >= range.end) continue;
+        ranges[count++] = {round_down(range.start, kPageSize), round_up(range.end, kPageSize),
+                           range.type};
+    }
+    std::sort(ranges, ranges + count,
+              [](const MemoryRange& a, const MemoryRange& b) { return a.start < b.start; });
     for (size_t i = 0; i < count;) {
         PhysAddr start = ranges[i].start, end = ranges[i].end;
         for (++i; i < count && ranges[i].start <= end; ++i) end = std::max(end, ranges[i].end);
@@ -111,7 +92,9 @@ uint64_t taken[kVmapPages / 64] GUARDED_BY(space_lock) = {1};
 uint64_t next_page GUARDED_BY(space_lock) = 1;  // where the search goes on
 VirtAddr next_mmio GUARDED_BY(space_lock) = kMmioBase;
 
-// Freed runs that are still mapped, linked through their own first bytes.
+// Freed runs that are still mapped, linked through their own first bytes. Who asks for as
+// many pages gets one as it is: a fork and an exit a millisecond later (kernel stacks)
+// should not cost page-table work and a TLB flush on all CPUs.
 struct FreedRun {
     FreedRun* next;
     uint64_t pages;
@@ -160,39 +143,42 @@ void give_pages(uint64_t first, uint64_t pages) {
     mark(first, pages + 1, false);
 }
 
-struct Run {
-    uint64_t first, pages;
-};
-
-// Takes up to `max` freed runs off the list; they stay mapped and marked as taken.
-size_t take_freed(Run* out, size_t max) {
-    SpinGuard guard(space_lock);
-    size_t count = 0;
-    while (freed_runs != nullptr && count < max) {
-        FreedRun* run = freed_runs;
-        freed_runs = run->next;
-        freed_pages -= run->pages;
-        out[count++] = {page_number(reinterpret_cast<VirtAddr>(run)), run->pages};
-    }
-    return count;
+// Takes the mapped pages of a run out of the kernel's map.
+void unmap(uint64_t first, uint64_t pages, TlbBatch& batch) REQUIRES(space_lock) {
+    if (pages == 0) return;
+    Result<void> result = page_map_unmap(the_map, page_at(first), pages * kPageSize, batch);
+    ASSERT(result.ok());
 }
 
-// Unmaps freed runs, many with one flush. Interrupts on, no spin lock held.
+// Takes a freed run of `pages` pages off the list, or if that is 0 any; nullptr: none.
+FreedRun* take_freed(uint64_t pages) REQUIRES(space_lock) {
+    FreedRun** at = &freed_runs;
+    while (*at != nullptr && pages != 0 && (*at)->pages != pages) at = &(*at)->next;
+    FreedRun* run = *at;
+    if (run == nullptr) return nullptr;
+    *at = run->next;
+    freed_pages -= run->pages;
+    return run;
+}
+
+// Unmaps half of the freed runs, many with one flush. Interrupts on, no spin lock held.
 void reclaim_freed() {
-    Run runs[64];
-    while (size_t count = take_freed(runs, 64)) {
-        TlbBatch batch;
-        {
-            SpinGuard guard(space_lock);
-            for (size_t i = 0; i < count; ++i) {
-                Result<void> result = page_map_unmap(the_map, page_at(runs[i].first),
-                                                     runs[i].pages * kPageSize, batch);
-                ASSERT(result.ok());
-            }
+    struct Run {
+        uint64_t first, pages;
+    } runs[kLazyPages / 4];
+    size_t count = 0;
+    TlbBatch batch;
+    {
+        SpinGuard guard(space_lock);
+        while (count < std::size(runs) && freed_pages > kLazyPages / 2) {
+            FreedRun* run = take_freed(0);
+            runs[count] = {page_number(reinterpret_cast<VirtAddr>(run)), run->pages};
+            unmap(runs[count].first, runs[count].pages, batch);
+            ++count;
         }
-        tlb_shootdown_kernel(batch);
-        for (size_t i = 0; i < count; ++i) give_pages(runs[i].first, runs[i].pages);
     }
+    tlb_shootdown_kernel(batch);
+    for (size_t i = 0; i < count; ++i) give_pages(runs[i].first, runs[i].pages);
 }
 
 // Maps a fresh frame at `address`.
@@ -205,22 +191,10 @@ Result<void> map_fresh(VirtAddr address) {
     return mapped;
 }
 
-// Takes back the pages that no one has touched yet: no TLB knows them.
-void unmap_fresh(uint64_t first, uint64_t pages) {
-    if (pages == 0) return;
-    TlbBatch batch;
-    SpinGuard guard(space_lock);
-    Result<void> result =
-        page_map_unmap(the_map, page_at(first), pages * kPageSize, batch);
-    ASSERT(result.ok());
-    batch.finish();
-}
-
 }  // namespace
 
 PageMap& kernel_map() { return the_map; }
 PhysAddr kernel_root() { return the_map.root; }
-ActiveSpace& kernel_active_space() { return active_space; }
 
 void kernel_space_init() {
     if (!page_map_create(the_map, nullptr).ok()) panic("no memory for the kernel's page map");
@@ -245,10 +219,8 @@ void kernel_space_init() {
     if (!result.ok()) panic("no memory for the kernel's page map");
     batch.finish();
 
-    active_space.root = the_map.root;
     x86::write_cr3(the_map.root);
     this_cpu().active_page_map = the_map.root;
-    frame_table_add_high();
 }
 
 void* map_mmio(PhysAddr address, size_t bytes, bool write_combining) {
@@ -267,12 +239,21 @@ void* map_mmio(PhysAddr address, size_t bytes, bool write_combining) {
 
 Result<void*> vmap_alloc(size_t pages) {
     if (pages == 0 || pages > kVmapPages / 2) return Error(ENOMEM);
+    {
+        SpinGuard guard(space_lock);
+        if (FreedRun* run = take_freed(pages)) return run;
+    }
     uint64_t first = take_pages(pages);
     if (first == 0) return Error(ENOMEM);
     for (uint64_t i = 0; i < pages; ++i) {
         Result<void> mapped = map_fresh(page_at(first + i));
         if (mapped.ok()) continue;
-        unmap_fresh(first, i);
+        TlbBatch batch;  // no TLB knows these pages: no one has touched them
+        {
+            SpinGuard guard(space_lock);
+            unmap(first, i, batch);
+        }
+        batch.finish();
         give_pages(first, pages);
         return mapped.error();
     }
@@ -280,7 +261,6 @@ Result<void*> vmap_alloc(size_t pages) {
 }
 
 void vmap_free(void* address, size_t pages) {
-    if (address == nullptr) return;
     bool flush;
     {
         SpinGuard guard(space_lock);
@@ -292,4 +272,12 @@ void vmap_free(void* address, size_t pages) {
     }
     // Interrupts off: the caller may hold a spin lock. The next one will do it.
     if (flush && x86::interrupts_enabled()) reclaim_freed();
+}
+
+Result<VirtAddr> alloc_kernel_stack() {
+    return reinterpret_cast<VirtAddr>(TRY(vmap_alloc(kStackPages))) + kKernelStackSize;
+}
+
+void free_kernel_stack(VirtAddr top) {
+    vmap_free(reinterpret_cast<void*>(top - kKernelStackSize), kStackPages);
 }

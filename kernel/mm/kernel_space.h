@@ -11,13 +11,19 @@
 void kernel_space_init();
 PageMap& kernel_map();
 PhysAddr kernel_root();
-ActiveSpace& kernel_active_space();
 
 // Maps device memory, uncached (or write-combining by PAT entry 4, for framebuffers), NX.
 // Never unmapped. Panics when memory runs out: boot time only.
 void* map_mmio(PhysAddr address, size_t bytes, bool write_combining = false);
 
 // Pages of kernel memory, contiguous in the vmap area, with an unmapped guard page before
-// and after. ENOMEM. vmap_free flushes on all CPUs (lazily, in batches).
+// and after; contents unknown. ENOMEM. Freed ones are kept for reuse; many of them are
+// unmapped together, with a flush on all CPUs.
 Result<void*> vmap_alloc(size_t pages);
 void vmap_free(void* address, size_t pages);
+
+// A kernel stack of kKernelStackSize: an overflow hits the guard page below and is a double
+// fault on its own stack, not a silent corruption. Returns the address above the stack's last
+// byte (16-byte aligned). ENOMEM.
+Result<VirtAddr> alloc_kernel_stack();
+void free_kernel_stack(VirtAddr top);

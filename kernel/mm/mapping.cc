@@ -35,7 +35,7 @@ bool page_range(VirtAddr address, uint64_t size, VirtAddr& end) {
 
 }  // namespace
 
-bool AddressSpace::is_free(VirtAddr start, VirtAddr end) const {
+bool AddressSpace::is_free(VirtAddr start, VirtAddr end) {
     Region* region = first_region_ending_after(start);
     return region == nullptr || region->start >= end;
 }

@@ -18,7 +18,6 @@
 #include "kernel/arch/backtrace.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/x86.h"
-#include "kernel/mm/kernel_stack.h"
 #include "kernel/mm/slab.h"
 #include "kernel/sched/thread.h"
 

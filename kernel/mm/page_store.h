@@ -1,5 +1,5 @@
-// PageStore: the pages of one tmpfs file, by index. Sparse: a page that was never written
-// is a hole. A radix tree of frames with 512 children a node; a file of one page is that
+// PageStore: the pages of a tmpfs file or of shared memory, by index. Sparse: a page that
+// was never used is a hole. A radix tree of frames with 512 children a node; a file of one page is that
 // page.
 //
 // Locking: the spin lock (rank PageSource) guards the tree, since page faults look pages

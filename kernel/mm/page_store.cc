@@ -1,6 +1,6 @@
 // The radix tree of a file's pages: see page_store.h. A node is a frame of 512 pointers
 // to frames: nodes of the next level, or at height 1 pages.
-#include "kernel/fs/page_store.h"
+#include "kernel/mm/page_store.h"
 
 #include <utility>
 
