@@ -25,26 +25,11 @@ inline constexpr uint16_t kElfExecutable = 2, kElfShared = 3, kElfMachineX86_64 
 inline constexpr uint32_t kElfLoad = 1, kElfInterpreter = 3;
 inline constexpr uint32_t kElfExecute = 1, kElfWrite = 2, kElfRead = 4;
 
-enum AuxiliaryType : uint64_t {
-    kAuxNull = 0,
-    kAuxProgramHeaders = 3,
-    kAuxProgramHeaderSize = 4,
-    kAuxProgramHeaderCount = 5,
-    kAuxPageSize = 6,
-    kAuxBase = 7,
-    kAuxFlags = 8,
-    kAuxEntry = 9,
-    kAuxUid = 11,
-    kAuxEuid = 12,
-    kAuxGid = 13,
-    kAuxEgid = 14,
-    kAuxPlatform = 15,
-    kAuxHwcap = 16,
-    kAuxClockTicks = 17,
-    kAuxSecure = 23,
-    kAuxRandom = 25,
-    kAuxHwcap2 = 26,
-    kAuxExecFn = 31,
-    kAuxMinSigStackSize = 51,
-};
+// Types of the auxiliary vector's entries.
+inline constexpr uint64_t kAuxNull = 0, kAuxProgramHeaders = 3, kAuxProgramHeaderSize = 4,
+                          kAuxProgramHeaderCount = 5, kAuxPageSize = 6, kAuxBase = 7,
+                          kAuxFlags = 8, kAuxEntry = 9, kAuxUid = 11, kAuxEuid = 12,
+                          kAuxGid = 13, kAuxEgid = 14, kAuxPlatform = 15, kAuxHwcap = 16,
+                          kAuxClockTicks = 17, kAuxSecure = 23, kAuxRandom = 25,
+                          kAuxHwcap2 = 26, kAuxExecFn = 31, kAuxMinSigStackSize = 51;
 }  // namespace abi

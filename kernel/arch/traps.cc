@@ -39,11 +39,9 @@ void handle_interrupt(TrapFrame& frame) {
     Cpu& cpu = this_cpu();
     cpu.interrupt_depth++;
     TrapHandler handler = handlers[frame.vector];
-    if (handler != nullptr) {
-        handler(frame);
-    } else if (frame.vector != kVectorSpurious) {
+    if (handler != nullptr) handler(frame);
+    else if (frame.vector != kVectorSpurious)
         log_warning("interrupt %lu has no handler", frame.vector);
-    }
     // A spurious interrupt is not in service: an EOI would end another one (Intel SDM
     // vol. 3, 10.9).
     if (frame.vector != kVectorSpurious) apic_eoi();
@@ -108,10 +106,9 @@ extern "C" TrapFrame* trap_fix_bad_iret(TrapFrame* nested) {
 
 bool apply_fixup(TrapFrame& frame) {
     for (const Fixup* fixup = fixups_start; fixup < fixups_end; fixup++) {
-        if (fixup->fault_rip == frame.rip) {
-            frame.rip = fixup->resume_rip;
-            return true;
-        }
+        if (fixup->fault_rip != frame.rip) continue;
+        frame.rip = fixup->resume_rip;
+        return true;
     }
     return false;
 }

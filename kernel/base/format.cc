@@ -121,35 +121,27 @@ void format(TextSink& sink, const char* format, ...) {
     va_end(args);
 }
 
-namespace {
-
-class BufferSink final : public TextSink {
-  public:
-    BufferSink(char* out, size_t size) : out_(out), size_(size) {}
-    void write(std::string_view text) override {
-        for (char c : text) {
-            if (length_ + 1 < size_) out_[length_] = c;
-            length_++;
+size_t vformat_to(char* out, size_t size, const char* format, va_list args) {
+    struct Sink final : TextSink {
+        char* out;
+        size_t size, length = 0;
+        Sink(char* to, size_t bytes) : out(to), size(bytes) {}
+        void write(std::string_view text) override {
+            for (char c : text) {
+                if (length + 1 < size) out[length] = c;
+                length++;
+            }
         }
-    }
-    size_t finish() {
-        if (size_ > 0) out_[length_ < size_ ? length_ : size_ - 1] = '\0';
-        return length_;
-    }
-
-  private:
-    char* out_;
-    size_t size_;
-    size_t length_ = 0;
-};
-
-}  // namespace
+    } sink(out, size);
+    vformat(sink, format, args);
+    if (size > 0) out[sink.length < size ? sink.length : size - 1] = '\0';
+    return sink.length;
+}
 
 size_t format_to(char* out, size_t size, const char* format, ...) {
-    BufferSink sink(out, size);
     va_list args;
     va_start(args, format);
-    vformat(sink, format, args);
+    size_t length = vformat_to(out, size, format, args);
     va_end(args);
-    return sink.finish();
+    return length;
 }

@@ -18,5 +18,6 @@ void vformat(TextSink& sink, const char* format, va_list args);
 [[gnu::format(printf, 2, 3)]] void format(TextSink& sink, const char* format, ...);
 // As snprintf(3): writes at most `size` bytes with the final NUL, returns the length that
 // the whole text has.
+size_t vformat_to(char* out, size_t size, const char* format, va_list args);
 [[gnu::format(printf, 3, 4)]] size_t format_to(char* out, size_t size, const char* format,
                                                ...);

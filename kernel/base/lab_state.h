@@ -11,13 +11,13 @@ template <size_t kBytes, size_t kAlign = 64>
 struct alignas(kAlign) LabState {
     template <typename T>
     T& get() {
-        check<T>();
+        static_assert(sizeof(T) <= kBytes, "the lab's struct is too big for its LabState");
+        static_assert(alignof(T) <= kAlign, "the lab's struct is aligned too strictly");
         return *std::launder(reinterpret_cast<T*>(bytes));
     }
     template <typename T, typename... Args>
     T& construct(Args&&... args) {
-        check<T>();
-        return *new (bytes) T(static_cast<Args&&>(args)...);
+        return *new (&get<T>()) T(static_cast<Args&&>(args)...);
     }
     template <typename T>
     void destroy() {
@@ -25,11 +25,4 @@ struct alignas(kAlign) LabState {
     }
 
     unsigned char bytes[kBytes] = {};
-
-  private:
-    template <typename T>
-    static void check() {
-        static_assert(sizeof(T) <= kBytes, "the lab's struct is too big for its LabState");
-        static_assert(alignof(T) <= kAlign, "the lab's struct is aligned too strictly");
-    }
 };

@@ -8,6 +8,7 @@
 // off: about 5 ms on a real 115200 baud port, nothing under the emulators).
 #include "kernel/base/log.h"
 
+#include <algorithm>
 #include <cstdarg>
 
 #include "kernel/base/format.h"
@@ -43,9 +44,8 @@ void show() {
     char line[kMaxLine];
     while (shown < newest) {
         size_t length = 0;
-        do {
-            line[length++] = at(shown++);
-        } while (line[length - 1] != '\n');
+        do line[length++] = at(shown++);
+        while (line[length - 1] != '\n');
         if (line[1] - '0' <= static_cast<int>(console_level)) console(line + 3, length - 3);
     }
 }
@@ -58,25 +58,16 @@ void log(LogLevel level, const char* format, ...) {
     size_t length = format_to(text, sizeof text, "<%u>[%5lu.%06lu] ",
                               static_cast<unsigned>(level), microseconds / 1000000,
                               microseconds % 1000000);
-    struct Sink final : TextSink {
-        char* text;
-        size_t length;
-        void write(std::string_view piece) override {
-            for (char c : piece) {
-                if (length + 1 < kMaxLine) text[length++] = c == '\n' ? ' ' : c;
-            }
-        }
-    } sink;
-    sink.text = text;
-    sink.length = length;
     va_list args;
     va_start(args, format);
-    vformat(sink, format, args);
+    length += vformat_to(text + length, sizeof text - length, format, args);
     va_end(args);
-    text[sink.length++] = '\n';
+    length = std::min(length, sizeof text - 1);
+    std::replace(text, text + length, '\n', ' ');
+    text[length++] = '\n';
 
     RawGuard guard(lock);
-    append(text, sink.length);
+    append(text, length);
     if (console != nullptr) show();
 }
 
@@ -100,7 +91,7 @@ size_t log_read(size_t offset, char* out, size_t size) {
     RawGuard guard(lock);
     size_t available = newest - oldest;
     if (offset >= available) return 0;
-    size_t count = available - offset < size ? available - offset : size;
+    size_t count = std::min(available - offset, size);
     for (size_t i = 0; i < count; i++) out[i] = at(oldest + offset + i);
     return count;
 }

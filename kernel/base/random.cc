@@ -19,20 +19,14 @@ void quarter_round(uint32_t& a, uint32_t& b, uint32_t& c, uint32_t& d) {
     c += d, b = std::rotl(b ^ c, 7);
 }
 
+// The ChaCha20 block of this number: 64 bytes from key, counter and nonce.
 void fresh_block(uint32_t out[16]) {
     uint64_t number = next_block.fetch_add(1, std::memory_order_relaxed);
-    const uint32_t nonce[3] = {0, 0, static_cast<uint32_t>(number >> 32)};
-    chacha20_block(key, static_cast<uint32_t>(number), nonce, out);
-}
-
-}  // namespace
-
-void chacha20_block(const uint32_t key[8], uint32_t counter, const uint32_t nonce[3],
-                    uint32_t out[16]) {
     const uint32_t start[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574,
                                 key[0],     key[1],     key[2],     key[3],
                                 key[4],     key[5],     key[6],     key[7],
-                                counter,    nonce[0],   nonce[1],   nonce[2]};
+                                static_cast<uint32_t>(number), 0, 0,
+                                static_cast<uint32_t>(number >> 32)};
     uint32_t x[16];
     memcpy(x, start, sizeof x);
     for (int round = 0; round < 10; round++) {
@@ -43,6 +37,8 @@ void chacha20_block(const uint32_t key[8], uint32_t counter, const uint32_t nonc
     }
     for (int i = 0; i < 16; i++) out[i] = x[i] + start[i];
 }
+
+}  // namespace
 
 void random_seed(std::span<const uint64_t> words) {
     for (uint64_t word : words) {

@@ -9,7 +9,3 @@
 void random_seed(std::span<const uint64_t> words);
 // Any context, any CPU, no locks.
 void random_fill(void* out, size_t size);
-
-// One ChaCha20 block: 64 bytes from key, counter and nonce. For tests against the RFC.
-void chacha20_block(const uint32_t key[8], uint32_t counter, const uint32_t nonce[3],
-                    uint32_t out[16]);

@@ -12,10 +12,7 @@ using Constructor = void (*)();
 extern "C" const Constructor init_array_start[], init_array_end[];
 
 void run_constructors() {
-    for (const Constructor* constructor = init_array_start; constructor < init_array_end;
-         constructor++) {
-        (*constructor)();
-    }
+    for (const Constructor* each = init_array_start; each < init_array_end; each++) (*each)();
 }
 
 // A virtual destructor makes the compiler emit a deleting variant, which refers to these.

@@ -47,9 +47,8 @@ template <typename T>
 // Its C++ declaration gives it the linkage name "memchr" outside of extern "C".
 [[gnu::used]] const void* memchr(const void* block, int byte, size_t size) {
     const auto* bytes = static_cast<const unsigned char*>(block);
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         if (bytes[i] == static_cast<unsigned char>(byte)) return bytes + i;
-    }
     return nullptr;
 }
 
@@ -137,8 +136,6 @@ int strncmp(const char* a, const char* b, size_t max) {
     }
     return 0;
 }
-
-int strcmp(const char* a, const char* b) { return strncmp(a, b, SIZE_MAX); }
 
 }  // extern "C"
 

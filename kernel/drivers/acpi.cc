@@ -78,11 +78,12 @@ std::optional<Rsdp> find_rsdp(const BootInfo& info) {
     return valid_rsdp(map(info.rsdp, sizeof(Rsdp)));
 }
 
-// A table with a right checksum, or nothing.
-Bytes map_table(PhysAddr address) {
+// The table at `address` if it has this signature and a right checksum, or nothing.
+Bytes map_table(PhysAddr address, const char* signature) {
     if (address == 0) return {};
     auto header = read_at<TableHeader>(map(address, sizeof(TableHeader)), 0);
     constexpr uint32_t kMaxTable = 4 * 1024 * 1024;
+    if (memcmp(header.signature, signature, 4) != 0) return {};
     if (header.length < sizeof header || header.length > kMaxTable) return {};
     Bytes table = map(address, header.length);
     if (sums_to_zero(table)) return table;
@@ -96,8 +97,8 @@ Bytes find_table(Bytes root, size_t pointer_size, const char* signature) {
          at += pointer_size) {
         PhysAddr address = pointer_size == 8 ? read_at<uint64_t>(root, at)
                                              : read_at<uint32_t>(root, at);
-        Bytes start = map(address, sizeof(TableHeader));
-        if (memcmp(start.data(), signature, 4) == 0) return map_table(address);
+        Bytes table = map_table(address, signature);
+        if (!table.empty()) return table;
     }
     return {};
 }
@@ -176,7 +177,7 @@ void read_fadt(Bytes fadt) {
     auto control = static_cast<uint16_t>(read_at<uint32_t>(fadt, 64));
     PhysAddr dsdt = read_at<uint32_t>(fadt, 40);
     if (auto wide = read_at<uint64_t>(fadt, 140); wide != 0) dsdt = wide;
-    std::optional<uint8_t> s5 = find_s5(map_table(dsdt));
+    std::optional<uint8_t> s5 = find_s5(map_table(dsdt, "DSDT"));
     if (s5) set_acpi_power_off(control, static_cast<uint16_t>((*s5 & 7) << 10 | kSleepEnable));
 }
 
@@ -188,7 +189,7 @@ void acpi_init() {
     if (!rsdp) return log_warning("acpi: no RSDP; one CPU, default interrupt routes");
     bool wide = rsdp->revision >= 2 && rsdp->xsdt != 0;
     size_t pointer_size = wide ? 8 : 4;
-    Bytes root = map_table(wide ? rsdp->xsdt : rsdp->rsdt);
+    Bytes root = wide ? map_table(rsdp->xsdt, "XSDT") : map_table(rsdp->rsdt, "RSDT");
     Bytes madt = find_table(root, pointer_size, "APIC");
     if (madt.empty()) log_warning("acpi: no MADT");
     else read_madt(madt);

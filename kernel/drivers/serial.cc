@@ -19,12 +19,8 @@ void (*receive)(unsigned port, uint8_t byte);
 
 bool drain(unsigned port) {
     bool any = false;
-    while (present[port]) {
-        int byte = uart_read(kUartPorts[port]);
-        if (byte < 0) break;
+    for (int byte; present[port] && (byte = uart_read(kUartPorts[port])) >= 0; any = true)
         receive(port, static_cast<uint8_t>(byte));
-        any = true;
-    }
     return any;
 }
 
@@ -65,8 +61,7 @@ void serial_enable_receive(void (*to)(unsigned port, uint8_t byte)) {
     receive = to;
     set_trap_handler(kVectorIrqBase + kIrqs[0], on_interrupt<0>);
     set_trap_handler(kVectorIrqBase + kIrqs[1], on_interrupt<1>);
-    for (unsigned port = 0; port < kSerialPorts; port++) {
+    for (unsigned port = 0; port < kSerialPorts; port++)
         if (present[port]) uart_enable_receive_interrupt(kUartPorts[port]);
-    }
     for (uint8_t irq : kIrqs) ioapic_enable_isa(irq);
 }

@@ -40,9 +40,8 @@ void enlist(AddressSpace* space) {
 }
 
 bool allows(const Region& region, Access access) {
-    if (access == Access::Write) return (region.protection & kProtWrite) != 0;
-    if (access == Access::Execute) return (region.protection & kProtExecute) != 0;
-    return region.protection != 0;  // x86 can read whatever it can write or run
+    if (access == Access::Read) return region.protection != 0;  // x86 can read all the others
+    return (region.protection & (access == Access::Write ? kProtWrite : kProtExecute)) != 0;
 }
 
 }  // namespace
@@ -117,38 +116,36 @@ void AddressSpace::clear() {
 
 Result<AddressSpace*> AddressSpace::clone() {
     AddressSpace* child = TRY(create_unlisted());
-    Result<void> result;
-    {
-        MutexGuard guard(mutex);
-        TlbBatch batch(this);
-        for (Region& region : regions) {
-            Result<Region*> copy = make<Region>(region);
-            if (!copy.ok()) {
-                result = copy.error();
-                break;
-            }
-            copy.value()->link = {};
-            if (region.source != nullptr) region.source->source_ref();
-            child->insert_region(copy.value());
-            result = clone_region(*this, *child, region, batch);
-            if (!result.ok()) break;
-        }
-        tlb_shootdown(*this, batch);
-        child->brk_start = brk_start, child->brk_end = brk_end;
-        child->limit_bytes = limit_bytes;
-        child->mmap_top_ = mmap_top_;
-        child->code_start = code_start, child->code_end = code_end;
-        child->stack_start = stack_start;
-        child->arg_start = arg_start, child->arg_end = arg_end;
-        child->env_start = env_start, child->env_end = env_end;
-        enlist(child);
-    }
-    if (result.ok()) return child;
+    Result<void> cloned = clone_into(*child);
+    if (cloned.ok()) return child;
     child->unref();
-    return result.error();
+    return cloned.error();
+}
+
+Result<void> AddressSpace::clone_into(AddressSpace& child) {
+    MutexGuard guard(mutex);
+    static_cast<SpaceLayout&>(child) = *this;
+    TlbBatch batch(this);
+    Result<void> cloned;
+    for (Region* region = regions.front(); cloned.ok() && region != nullptr;
+         region = regions.next(region)) {
+        Result<Region*> copy = copy_region(*region);
+        if (copy.ok()) child.insert_region(copy.value());
+        cloned = copy.ok() ? clone_region(*this, child, *region, batch) : copy.error();
+    }
+    tlb_shootdown(*this, batch);
+    enlist(&child);
+    return cloned;
 }
 
 // ---- Regions ----
+
+Result<Region*> AddressSpace::copy_region(const Region& region) {
+    Region* copy = TRY(make<Region>(region));
+    copy->link = {};
+    if (copy->source != nullptr) copy->source->source_ref();
+    return copy;
+}
 
 void AddressSpace::insert_region(Region* region) {
     regions.insert_before(first_region_ending_after(region->start), region);
@@ -197,19 +194,18 @@ Region* AddressSpace::grow_stack(VirtAddr address) {
 Result<void> AddressSpace::map_stack(VirtAddr top, uint64_t size, uint64_t limit) {
     constexpr uint64_t kMaxLimit = 1ull << 30;
     limit = round_up(std::clamp(limit, size, kMaxLimit), kPageSize);
-    Region* stack = TRY(make<Region>());
-    stack->start = top - round_up(size, kPageSize);
-    stack->end = top;
-    stack->protection = kProtRead | kProtWrite;
-    stack->grows_down = true;
-    stack->growth_limit = top - limit;
+    Region* stack = TRY(make<Region>(Region{.start = top - round_up(size, kPageSize),
+                                            .end = top,
+                                            .protection = kProtRead | kProtWrite,
+                                            .grows_down = true,
+                                            .growth_limit = top - limit}));
     MutexGuard guard(mutex);
     if (!is_free(stack->growth_limit, top)) {
         destroy(stack);
         return Error(EEXIST);
     }
     insert_region(stack);
-    mmap_top_ = stack->growth_limit - kStackGap;
+    mmap_top = stack->growth_limit - kStackGap;
     return {};
 }
 

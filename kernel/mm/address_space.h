@@ -46,7 +46,7 @@ struct Region {
     uint64_t offset = 0;          // byte offset of `start` in the source, page-aligned
     bool never_write = false;     // shared, of a file that is not open for writing
     VirtAddr growth_limit = 0;    // grows_down: the lowest `start` it may get
-    ListLink link;
+    ListLink link = {};
 };
 
 // Kept free below a stack, so that one that overflows its limit hits nothing (Linux has the
@@ -61,7 +61,16 @@ enum class Access : uint8_t { Read, Write, Execute };
 // How a fault ended when not resolved.
 enum class FaultError : uint8_t { None, NoRegion, Protection, PastEnd, OutOfMemory };
 
-class AddressSpace : public ActiveSpace {
+// What is known about a space beside its regions, for brk(2), limits and /proc.
+struct SpaceLayout {
+    VirtAddr brk_start = 0, brk_end = 0;
+    uint64_t limit_bytes = ~0ull;  // RLIMIT_AS
+    uint64_t code_start = 0, code_end = 0, stack_start = 0;
+    uint64_t arg_start = 0, arg_end = 0, env_start = 0, env_end = 0;
+    VirtAddr mmap_top = kUserTop - kPageSize;  // mmap places below it, top down
+};
+
+class AddressSpace : public ActiveSpace, public SpaceLayout {
   public:
     // One reference, an empty user half.
     static Result<AddressSpace*> create();
@@ -114,10 +123,6 @@ class AddressSpace : public ActiveSpace {
     PageMap page_map;  // page_map.root == ActiveSpace::root
     Mutex mutex{LockRank::AddressSpace};
     List<Region, &Region::link> regions;  // sorted by address, disjoint
-    VirtAddr brk_start = 0, brk_end = 0;
-    uint64_t limit_bytes = ~0ull;  // RLIMIT_AS
-    uint64_t code_start = 0, code_end = 0, stack_start = 0;     // for /proc
-    uint64_t arg_start = 0, arg_end = 0, env_start = 0, env_end = 0;
 
   private:
     // Regions taken out, kept until the lock is released: dropping the last reference of a
@@ -129,6 +134,8 @@ class AddressSpace : public ActiveSpace {
     };
 
     static Result<AddressSpace*> create_unlisted();
+    Result<void> clone_into(AddressSpace& child);
+    static Result<Region*> copy_region(const Region& region);  // with its own reference
 
     // All of these: lock held.
     void unmap_source(const PageSource& source, uint64_t first);
@@ -142,8 +149,7 @@ class AddressSpace : public ActiveSpace {
     void insert_region(Region* region);
     void remove_region(Region* region);
     Result<void> split_region_at(VirtAddr address);
-    void merge_with_next(Region* region, Dropped& dropped);
-    void merge_around(Region* region, Dropped& dropped);
+    void merge(VirtAddr start, VirtAddr end, Dropped& dropped);
     Result<void> unmap_locked(VirtAddr start, VirtAddr end, Dropped& dropped);
     Result<void> move_pages(VirtAddr from, VirtAddr to, uint64_t size);
     Result<VirtAddr> move_region(Region* region, uint64_t old_size, uint64_t new_size,
@@ -155,7 +161,6 @@ class AddressSpace : public ActiveSpace {
     std::atomic<uint32_t> references_{1};
     Region* finger_ = nullptr;  // where the last search ended
     uint64_t total_bytes_ = 0;
-    VirtAddr mmap_top_ = kUserTop - kPageSize;  // mmap places below it, top down
 };
 
 // The rights of protection bits as page flags: write as asked for.

@@ -23,14 +23,13 @@ bool can_merge(const Region& a, const Region& b) {
     return a.source == nullptr || a.offset + (a.end - a.start) == b.offset;
 }
 
-// Rounds [address, address + size) outward to pages; false when it is empty, does not begin
-// on a page, or leaves user space.
-bool page_range(VirtAddr address, uint64_t size, VirtAddr& end) {
+// The end of [address, address + size), rounded up to pages; 0 when the range is empty, does
+// not begin on a page, or leaves user space.
+VirtAddr range_end(VirtAddr address, uint64_t size) {
     if (!is_aligned(address, kPageSize) || size == 0 || address > kUserTop ||
         size > kUserTop - address)
-        return false;
-    end = address + round_up(size, kPageSize);
-    return true;
+        return 0;
+    return address + round_up(size, kPageSize);
 }
 
 }  // namespace
@@ -55,9 +54,9 @@ bool AddressSpace::fits_limit(uint64_t more) const {
     return more <= limit_bytes && total_bytes_ <= limit_bytes - more;
 }
 
-// The highest free range of `size` bytes below mmap_top_; 0 when there is none.
+// The highest free range of `size` bytes below mmap_top; 0 when there is none.
 VirtAddr AddressSpace::find_gap(uint64_t size) {
-    VirtAddr top = mmap_top_;
+    VirtAddr top = mmap_top;
     for (Region* region = regions.back();; region = regions.prev(region)) {
         VirtAddr floor = region == nullptr ? kUserBottom : region->end;
         if (top > floor && top - floor >= size) return top - size;
@@ -118,7 +117,7 @@ Result<VirtAddr> AddressSpace::map(VirtAddr hint, uint64_t size, uint8_t protect
             region->growth_limit = start - std::min<uint64_t>(start, 8 << 20);
         dropped.regions.remove(region);
         insert_region(region);
-        merge_around(region, dropped);
+        merge(start, start + size, dropped);
     }
     if ((flags & MAP_POPULATE) != 0)
         populate(start, size, (protection & kProtWrite) != 0 ? Access::Write : Access::Read);
@@ -130,13 +129,9 @@ Result<VirtAddr> AddressSpace::map(VirtAddr hint, uint64_t size, uint8_t protect
 Result<void> AddressSpace::split_region_at(VirtAddr address) {
     Region* region = find_region(address);
     if (region == nullptr || region->start == address) return {};
-    Region* upper = TRY(make<Region>(*region));
-    upper->link = {};
+    Region* upper = TRY(copy_region(*region));
     upper->start = address;
-    if (upper->source != nullptr) {
-        upper->source->source_ref();
-        upper->offset += address - region->start;
-    }
+    if (upper->source != nullptr) upper->offset += address - region->start;
     upper->grows_down = false;  // what is below it is no longer free
     total_bytes_ -= region->end - address;
     region->end = address;
@@ -144,19 +139,21 @@ Result<void> AddressSpace::split_region_at(VirtAddr address) {
     return {};
 }
 
-void AddressSpace::merge_with_next(Region* region, Dropped& dropped) {
-    Region* next = regions.next(region);
-    if (next == nullptr || !can_merge(*region, *next)) return;
-    VirtAddr end = next->end;
-    remove_region(next);
-    dropped.regions.push_back(next);
-    total_bytes_ += end - region->end;
-    region->end = end;
-}
-
-void AddressSpace::merge_around(Region* region, Dropped& dropped) {
-    merge_with_next(region, dropped);
-    if (Region* previous = regions.prev(region)) merge_with_next(previous, dropped);
+// Merges what can be, from the region that ends at `start` to the one that begins at `end`.
+void AddressSpace::merge(VirtAddr start, VirtAddr end, Dropped& dropped) {
+    Region* region = first_region_ending_after(start - 1);
+    while (region != nullptr) {
+        Region* next = regions.next(region);
+        if (next == nullptr || next->start > end) return;
+        if (!can_merge(*region, *next)) {
+            region = next;
+            continue;
+        }
+        remove_region(next);
+        dropped.regions.push_back(next);
+        total_bytes_ += next->end - region->end;
+        region->end = next->end;
+    }
 }
 
 // ---- munmap, mprotect, madvise ----
@@ -180,8 +177,8 @@ Result<void> AddressSpace::unmap_locked(VirtAddr start, VirtAddr end, Dropped& d
 }
 
 Result<void> AddressSpace::unmap(VirtAddr address, uint64_t size) {
-    VirtAddr end;
-    if (!page_range(address, size, end)) return Error(EINVAL);
+    VirtAddr end = range_end(address, size);
+    if (end == 0) return Error(EINVAL);
     Dropped dropped;
     MutexGuard guard(mutex);
     return unmap_locked(address, end, dropped);
@@ -190,8 +187,8 @@ Result<void> AddressSpace::unmap(VirtAddr address, uint64_t size) {
 Result<void> AddressSpace::protect(VirtAddr address, uint64_t size, uint8_t protection) {
     if (!is_aligned(address, kPageSize)) return Error(EINVAL);
     if (size == 0) return {};
-    VirtAddr end;
-    if (!page_range(address, size, end)) return Error(ENOMEM);
+    VirtAddr end = range_end(address, size);
+    if (end == 0) return Error(ENOMEM);
     Dropped dropped;
     MutexGuard guard(mutex);
     if (!is_covered(address, end)) return Error(ENOMEM);
@@ -209,14 +206,7 @@ Result<void> AddressSpace::protect(VirtAddr address, uint64_t size, uint8_t prot
     first = find_region(address);
     for (Region* r = first; r != nullptr && r->start < end; r = regions.next(r))
         r->protection = protection;
-    while (first->end < end) {
-        VirtAddr before = first->end;
-        merge_with_next(first, dropped);
-        if (first->end == before) first = regions.next(first);
-    }
-    merge_with_next(first, dropped);
-    if (Region* previous = regions.prev(find_region(address)))
-        merge_with_next(previous, dropped);
+    merge(address, end, dropped);
     return {};
 }
 
@@ -228,8 +218,8 @@ Result<void> AddressSpace::advise(VirtAddr address, uint64_t size, int advice) {
     // MADV_FREE allows the contents to go at any time: at once is simplest.
     if (advice != MADV_DONTNEED && advice != MADV_FREE) return Error(EINVAL);
     if (size == 0) return {};
-    VirtAddr end;
-    if (!page_range(address, size, end)) return Error(ENOMEM);
+    VirtAddr end = range_end(address, size);
+    if (end == 0) return Error(ENOMEM);
     MutexGuard guard(mutex);
     if (!is_covered(address, end)) return Error(ENOMEM);
     TlbBatch batch(this);
@@ -255,22 +245,15 @@ VirtAddr AddressSpace::set_break(VirtAddr wanted) {
         if (!unmap_locked(new_end, old_end, dropped).ok()) return brk_end;
     } else if (new_end > old_end) {
         // One page stays free above, so that an overflow of the heap is seen.
-        uint64_t more = new_end - old_end;
-        if (!is_free(old_end, new_end + kPageSize) || !fits_limit(more)) return brk_end;
-        Region* heap = old_end == brk_start ? nullptr : find_region(old_end - 1);
-        if (heap != nullptr && heap->heap && heap->protection == (kProtRead | kProtWrite)) {
-            heap->end = new_end;
-            total_bytes_ += more;
-        } else {
-            Result<Region*> made = make<Region>();
-            if (!made.ok()) return brk_end;
-            heap = made.value();
-            heap->start = old_end;
-            heap->end = new_end;
-            heap->protection = kProtRead | kProtWrite;
-            heap->heap = true;
-            insert_region(heap);
-        }
+        if (!is_free(old_end, new_end + kPageSize) || !fits_limit(new_end - old_end))
+            return brk_end;
+        Result<Region*> heap = make<Region>(Region{.start = old_end,
+                                                   .end = new_end,
+                                                   .protection = kProtRead | kProtWrite,
+                                                   .heap = true});
+        if (!heap.ok()) return brk_end;
+        insert_region(heap.value());
+        merge(old_end, new_end, dropped);
     }
     brk_end = wanted;
     return brk_end;

@@ -1,6 +1,7 @@
 // mremap(2): a mapping shrinks, grows where it is, or moves. Moving takes the leaves along;
 // no page is copied, so growing a large array costs eight bytes a page.
 #include <algorithm>
+#include <utility>
 
 #include "kernel/abi/mman.h"
 #include "kernel/mm/address_space.h"
@@ -15,30 +16,26 @@ struct Move {
     int error = 0;
 };
 
-// First pass: all tables of the target exist, so that the second cannot fail.
-void make_target_table(void* context, VirtAddr address, uint64_t&) {
-    Move& move = *static_cast<Move*>(context);
-    if (move.error != 0) return;
-    Result<uint64_t*> table = page_map_make_table(move.map, address - move.from + move.to);
-    if (!table.ok()) move.error = table.error().number();
-}
-
-void move_leaf(void* context, VirtAddr address, uint64_t& entry) {
-    Move& move = *static_cast<Move*>(context);
-    VirtAddr target = address - move.from + move.to;
-    uint64_t* table = page_map_find_table(move.map, target);
-    table[leaf_index(target)] = entry;
-    entry = 0;
-    move.batch.add_page(address);
-}
-
 }  // namespace
 
 Result<void> AddressSpace::move_pages(VirtAddr from, VirtAddr to, uint64_t size) {
     TlbBatch batch(this);
     Move move{.map = page_map, .batch = batch, .from = from, .to = to};
+    // First all tables of the target, so that moving the leaves cannot fail.
+    auto make_target_table = [](void* context, VirtAddr address, uint64_t&) {
+        Move& move = *static_cast<Move*>(context);
+        if (move.error != 0) return;
+        Result<uint64_t*> table = page_map_make_table(move.map, address - move.from + move.to);
+        if (!table.ok()) move.error = table.error().number();
+    };
     page_map_visit(page_map, from, size, make_target_table, &move);
     if (move.error != 0) return Error(move.error);
+    auto move_leaf = [](void* context, VirtAddr address, uint64_t& entry) {
+        Move& move = *static_cast<Move*>(context);
+        VirtAddr target = address - move.from + move.to;
+        page_map_find_table(move.map, target)[leaf_index(target)] = std::exchange(entry, 0);
+        move.batch.add_page(address);
+    };
     page_map_visit(page_map, from, size, move_leaf, &move);
     tlb_shootdown(*this, batch);
     return {};
@@ -49,7 +46,7 @@ bool AddressSpace::grow_in_place(Region* region, VirtAddr end, uint64_t more,
     if (region->end != end || more > kUserTop - end || !is_free(end, end + more)) return false;
     region->end += more;
     total_bytes_ += more;
-    merge_with_next(region, dropped);
+    merge(end, end + more, dropped);
     return true;
 }
 
@@ -60,9 +57,7 @@ Result<VirtAddr> AddressSpace::move_region(Region* region, uint64_t old_size,
                                            VirtAddr new_address, Dropped& dropped) {
     VirtAddr from = region->start;
     uint32_t fixed = (flags & MREMAP_FIXED) != 0 ? MAP_FIXED : 0;
-    Region* moved = TRY(make<Region>(*region));
-    moved->link = {};
-    if (moved->source != nullptr) moved->source->source_ref();
+    Region* moved = TRY(copy_region(*region));
     dropped.regions.push_back(moved);  // until all has worked out
     VirtAddr to = TRY(choose_address(fixed != 0 ? new_address : 0, new_size, fixed, dropped));
     moved->start = to;
@@ -73,7 +68,7 @@ Result<VirtAddr> AddressSpace::move_region(Region* region, uint64_t old_size,
     remove_region(region);
     dropped.regions.push_back(region);
     insert_region(moved);
-    merge_around(moved, dropped);
+    merge(to, to + new_size, dropped);
     return to;
 }
 

@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "kernel/arch/cpu.h"
 #include "kernel/base/assert.h"
@@ -37,7 +38,7 @@ constexpr uint8_t kFreeByte = 0xdd, kFreshByte = 0xa5, kSlackByte = 0xbb;
 
 constexpr uint16_t kClassSizes[] = {16,  32,  48,  64,  128,  192,  256,
                                     320, 448, 576, 768, 1024, 1344, 2048};
-constexpr size_t kClasses = sizeof(kClassSizes) / sizeof(kClassSizes[0]);
+constexpr size_t kClasses = std::size(kClassSizes);
 constexpr uint32_t kUnit = 16;
 constexpr uint32_t kNone = 0xffff;
 constexpr uint32_t kMagazineSize = 32;
@@ -112,10 +113,8 @@ void give_object(Slabs& slabs, void* object) REQUIRES(slabs.lock) {
     set_state(slab, in_use(slab) - 1, unit);
     if (was_full) slabs.partial.push_front(slab);
     if (in_use(slab) != 0) return;
-    if (slabs.empty == 0) {
-        ++slabs.empty;
-        return;
-    }
+    if (++slabs.empty == 1) return;
+    --slabs.empty;
     slabs.partial.remove(slab);
     slab->owner = nullptr;
     slab->owner_data = 0;

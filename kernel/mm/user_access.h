@@ -33,36 +33,32 @@ Result<size_t> copy_string_from_user(char* to, VirtAddr from, size_t size);
 // Direction in the type: a system call's pointer argument says what it is for. Only copies
 // come out of it; a raw user pointer is never dereferenced.
 template <typename T>
-class UserIn {
+class UserPointer {
     static_assert(std::is_trivially_copyable_v<T>);
 
   public:
-    constexpr UserIn(VirtAddr address) : address_(address) {}
+    constexpr UserPointer(VirtAddr address) : address_(address) {}
     bool is_null() const { return address_ == 0; }
-    VirtAddr address() const { return address_; }
-    Result<T> read(size_t index = 0) const {
-        T value;
-        TRY(copy_from_user(&value, address_ + index * sizeof(T), sizeof(T)));
-        return value;
-    }
+    VirtAddr address(size_t index = 0) const { return address_ + index * sizeof(T); }
 
   private:
     VirtAddr address_;
 };
 template <typename T>
-class UserOut {
-    static_assert(std::is_trivially_copyable_v<T>);
-
-  public:
-    constexpr UserOut(VirtAddr address) : address_(address) {}
-    bool is_null() const { return address_ == 0; }
-    VirtAddr address() const { return address_; }
-    Result<void> write(const T& value, size_t index = 0) const {
-        return copy_to_user(address_ + index * sizeof(T), &value, sizeof(T));
+struct UserIn : UserPointer<T> {
+    using UserPointer<T>::UserPointer;
+    Result<T> read(size_t index = 0) const {
+        T value;
+        TRY(copy_from_user(&value, this->address(index), sizeof(T)));
+        return value;
     }
-
-  private:
-    VirtAddr address_;
+};
+template <typename T>
+struct UserOut : UserPointer<T> {
+    using UserPointer<T>::UserPointer;
+    Result<void> write(const T& value, size_t index = 0) const {
+        return copy_to_user(this->address(index), &value, sizeof(T));
+    }
 };
 
 // ---- Lab 3, user_copy.S ----

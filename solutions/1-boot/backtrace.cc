@@ -8,6 +8,8 @@
 // why somebody panics; so each link is checked before it is followed.
 #include "kernel/arch/backtrace.h"
 
+#include <algorithm>
+
 size_t walk_stack(VirtAddr rbp, StackCheck readable, std::span<VirtAddr> out) {
     struct Frame {
         VirtAddr caller_rbp;
@@ -26,16 +28,11 @@ size_t walk_stack(VirtAddr rbp, StackCheck readable, std::span<VirtAddr> out) {
 }
 
 SymbolMatch find_symbol(std::span<const Symbol> table, uint64_t address) {
-    // The answer lies in [low, high) minus what is known to be above the address: `low` is
-    // the number of symbols known to be at or below it.
-    size_t low = 0, high = table.size();
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (table[middle].address <= address) low = middle + 1;
-        else high = middle;
-    }
-    if (low == 0) return {nullptr, 0};
-    const Symbol& symbol = table[low - 1];
+    auto after = std::upper_bound(
+        table.begin(), table.end(), address,
+        [](uint64_t wanted, const Symbol& symbol) { return wanted < symbol.address; });
+    if (after == table.begin()) return {nullptr, 0};
+    const Symbol& symbol = *--after;
     if (symbol.name == nullptr) return {nullptr, 0};  // past the end of the text
     return {symbol.name, address - symbol.address};
 }

@@ -10,6 +10,7 @@
 // Compiles on the host, too (grader suite of lab 1).
 #include "kernel/arch/bootinfo.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace {
@@ -177,36 +178,8 @@ Result<void> read_pvh_command_line(PhysAddr address, PhysicalReader read, BootIn
 
 // ---- Usable memory ----
 
-struct Interval {
-    uint64_t start, end;
-};
-
-struct Intervals {
-    Interval items[kMaxMemoryRanges + 4];
-    size_t count = 0;
-
-    void add(uint64_t start, uint64_t end) {
-        if (start < end) items[count++] = {start, end};
-    }
-    bool overlaps(uint64_t start, uint64_t end) const {
-        for (size_t i = 0; i < count; i++) {
-            if (items[i].start < end && start < items[i].end) return true;
-        }
-        return false;
-    }
-};
-
 uint64_t round_up_clamped(uint64_t x) {
     return x > kHighest ? kHighest : round_up(x, kPageSize);
-}
-
-void sort(uint64_t* values, size_t count) {
-    for (size_t i = 1; i < count; i++) {
-        uint64_t value = values[i];
-        size_t at = i;
-        for (; at > 0 && values[at - 1] > value; at--) values[at] = values[at - 1];
-        values[at] = value;
-    }
 }
 
 }  // namespace
@@ -267,38 +240,43 @@ Result<void> parse_pvh(PhysAddr start, PhysicalReader read, BootInfo& out) {
 size_t usable_memory(const BootInfo& info, PhysAddr kernel_start, PhysAddr kernel_end,
                      std::span<MemoryRange> out) {
     constexpr PhysAddr kLowMemory = 1024 * 1024;  // BIOS data, the SMP trampoline, page 0
-    Intervals available, taken;
-    taken.add(0, kLowMemory);
-    auto take = [&taken](PhysAddr start, PhysAddr end) {
-        if (start < end) taken.add(round_down(start, kPageSize), round_up_clamped(end));
+    MemoryRange ranges[kMaxMemoryRanges + 4];
+    size_t range_count = 0;
+    auto add = [&](PhysAddr start, PhysAddr end, MemoryType type) {
+        if (start < end) ranges[range_count++] = {start, end, type};
     };
+    auto take = [&](PhysAddr start, PhysAddr end) {
+        if (start >= end) return;
+        add(round_down(start, kPageSize), round_up_clamped(end), MemoryType::Reserved);
+    };
+    take(0, kLowMemory);
     take(kernel_start, kernel_end);
     take(info.initramfs_start, info.initramfs_end);
     take(info.info_start, info.info_end);
-    for (size_t i = 0; i < info.memory_count; i++) {
-        const MemoryRange& range = info.memory[i];
+    for (const MemoryRange& range : std::span(info.memory, info.memory_count)) {
         if (range.type == MemoryType::Available) {
-            available.add(round_up_clamped(range.start), round_down(range.end, kPageSize));
+            add(round_up_clamped(range.start), round_down(range.end, kPageSize), range.type);
         } else {
             take(range.start, range.end);
         }
     }
 
-    uint64_t cuts[2 * 2 * (kMaxMemoryRanges + 4)];
-    size_t cut_count = 0;
-    for (const Intervals* list : {&available, &taken}) {
-        for (size_t i = 0; i < list->count; i++) {
-            cuts[cut_count++] = list->items[i].start;
-            cuts[cut_count++] = list->items[i].end;
-        }
+    uint64_t cuts[2 * (kMaxMemoryRanges + 4)];
+    for (size_t i = 0; i < range_count; i++) {
+        cuts[2 * i] = ranges[i].start;
+        cuts[2 * i + 1] = ranges[i].end;
     }
-    sort(cuts, cut_count);
+    std::sort(cuts, cuts + 2 * range_count);
 
     size_t count = 0;
-    for (size_t i = 0; i + 1 < cut_count; i++) {
+    for (size_t i = 0; i + 1 < 2 * range_count; i++) {
         uint64_t start = cuts[i], end = cuts[i + 1];
-        if (start == end || !available.overlaps(start, end) || taken.overlaps(start, end))
-            continue;
+        bool available = false, taken = start == end;
+        for (const MemoryRange& range : std::span(ranges, range_count)) {
+            if (range.start > start || range.end < end) continue;
+            (range.type == MemoryType::Available ? available : taken) = true;
+        }
+        if (!available || taken) continue;
         if (count > 0 && out[count - 1].end == start) {
             out[count - 1].end = end;
         } else if (count < out.size()) {
