@@ -26,3 +26,10 @@ class Ref {
   private:
     T* object_;
 };
+
+// One more reference of `object`.
+template <typename T>
+Ref<T> new_ref(T* object) {
+    object->ref();
+    return Ref<T>(object);
+}

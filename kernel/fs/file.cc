@@ -50,7 +50,7 @@ Result<uint64_t> File::seek(int64_t distance, int whence) {
 
 // ---- Inodes ----
 
-Inode::~Inode() { file_locks_destroy(*this); }
+Inode::~Inode() { file_locks_release(*this, nullptr); }
 
 void Inode::unref() {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_self();

@@ -1,30 +1,29 @@
-// Advisory locks: a list per inode behind one Mutex and one wait queue for all, since
-// locks are rare and short (SQLite takes four a transaction). Deadlocks between waiting
-// owners are not looked for: F_SETLKW may then sleep until a signal.
+// Advisory locks: one list for all files behind one Mutex and one wait queue, since locks
+// are few and short (SQLite takes four a transaction). Deadlocks between waiting owners
+// are not looked for: F_SETLKW may then sleep until a signal.
 //
 // Lock order: lock_table (rank Inode) alone; the caller holds no inode's Mutex.
 #include "kernel/fs/file_lock.h"
 
-#include <algorithm>
-
 #include "kernel/mm/slab.h"
 #include "kernel/sched/wait_queue.h"
 
-struct FileLock {
-    const void* owner;
-    int32_t pid;
-    LockType type;
-    LockRange range;
+namespace {
+
+struct FileLock : LockInfo {
+    Inode* inode = nullptr;
+    const void* owner = nullptr;
     ListLink link;
 };
 
-struct FileLocks {
-    List<FileLock, &FileLock::link> list;
+struct LockList : List<FileLock, &FileLock::link> {
+    ~LockList() {
+        while (FileLock* lock = pop_front()) destroy(lock);
+    }
 };
 
-namespace {
-
 Mutex lock_table{LockRank::Inode};
+LockList locks GUARDED_BY(lock_table);
 WaitQueue lock_released;
 
 bool overlaps(const LockRange& a, const LockRange& b) {
@@ -33,112 +32,87 @@ bool overlaps(const LockRange& a, const LockRange& b) {
 
 FileLock* find_conflict(Inode& inode, const void* owner, LockType type,
                         const LockRange& range) REQUIRES(lock_table) {
-    if (inode.locks == nullptr) return nullptr;
-    for (FileLock& lock : inode.locks->list) {
+    if (type == LockType::None) return nullptr;
+    for (FileLock& lock : locks) {
         bool exclusive = type == LockType::Write || lock.type == LockType::Write;
-        if (lock.owner != owner && exclusive && overlaps(lock.range, range))
+        if (lock.inode == &inode && lock.owner != owner && exclusive &&
+            overlaps(lock.range, range))
             return &lock;
     }
     return nullptr;
 }
 
-// Takes [range] out of the owner's locks, cutting those that reach beyond it. `spare`
-// serves for the one that may fall in two; returns it, or nullptr when used.
-FileLock* cut(Inode& inode, const void* owner, const LockRange& range, FileLock* spare)
+// Takes [range] out of the owner's locks (nullptr: of everybody's), cutting those that reach beyond it. One may fall
+// in two: the second part is taken from `spares`.
+void cut(Inode& inode, const void* owner, const LockRange& range, LockList& spares)
     REQUIRES(lock_table) {
-    auto& list = inode.locks->list;
-    for (FileLock *lock = list.front(), *next; lock != nullptr; lock = next) {
-        next = list.next(lock);
-        if (lock->owner != owner || !overlaps(lock->range, range)) continue;
+    for (FileLock *lock = locks.front(), *next; lock != nullptr; lock = next) {
+        next = locks.next(lock);
+        if (lock->inode != &inode || (owner != nullptr && lock->owner != owner) ||
+            !overlaps(lock->range, range))
+            continue;
         bool head = lock->range.start < range.start;
         bool tail = lock->range.end > range.end;
         if (head && tail) {
-            *spare = {owner, lock->pid, lock->type, {range.end, lock->range.end}, {}};
-            list.push_back(spare);
-            spare = nullptr;
+            FileLock* second = spares.pop_front();
+            *second = *lock;
+            second->link = {};
+            second->range.start = range.end;
+            locks.push_back(second);
         }
         if (head) {
             lock->range.end = range.start;
         } else if (tail) {
             lock->range.start = range.end;
         } else {
-            list.remove(lock);
-            destroy(lock);
+            locks.remove(lock);
+            spares.push_back(lock);
         }
     }
-    return spare;
 }
 
 }  // namespace
 
-Result<void> file_lock(Inode& inode, const void* owner, int32_t pid, LockType type,
-                       LockRange range, bool wait) {
-    FileLock* lock = TRY(make<FileLock>(owner, pid, type, range, ListLink{}));
-    auto spare = make<FileLock>();
-    Result<void> result = spare.ok() ? Result<void>() : spare.error();
-    while (result.ok()) {
+std::atomic<uint32_t> file_lock_calls{0};
+
+Result<void> file_lock(Inode& inode, const void* owner, const LockInfo& wanted, bool wait) {
+    LockList spares;  // the lock, and what may be cut off from an old one
+    for (int i = 0; i < 2; i++) spares.push_back(TRY(make<FileLock>()));
+    file_lock_calls.fetch_add(1, std::memory_order_relaxed);
+    for (;;) {
         {
             MutexGuard guard(lock_table);
-            if (inode.locks == nullptr) {
-                auto locks = make<FileLocks>();
-                if (!locks.ok()) {
-                    result = locks.error();
-                    break;
+            if (find_conflict(inode, owner, wanted.type, wanted.range) == nullptr) {
+                cut(inode, owner, wanted.range, spares);
+                if (wanted.type != LockType::None) {
+                    FileLock* lock = spares.pop_front();
+                    *lock = {wanted, &inode, owner, {}};
+                    locks.push_back(lock);
                 }
-                inode.locks = locks.value();
-            }
-            if (find_conflict(inode, owner, type, range) == nullptr) {
-                destroy(cut(inode, owner, range, spare.value()));
-                inode.locks->list.push_back(lock);
-                wake_all(lock_released);  // a downgrade may let readers in
+                wake_all(lock_released);  // an unlock, or a downgrade that lets readers in
                 return {};
             }
         }
-        if (!wait) {
-            result = Error(EAGAIN);
-            break;
-        }
-        result = wait_until(lock_released, [&] {
+        if (!wait) return Error(EAGAIN);
+        TRY(wait_until(lock_released, [&] {
             MutexGuard guard(lock_table);
-            return find_conflict(inode, owner, type, range) == nullptr;
-        });
+            return find_conflict(inode, owner, wanted.type, wanted.range) == nullptr;
+        }));
     }
-    destroy(lock);
-    if (spare.ok()) destroy(spare.value());
-    return result;
 }
 
-Result<void> file_unlock(Inode& inode, const void* owner, LockRange range) {
-    FileLock* spare = TRY(make<FileLock>());
-    {
-        MutexGuard guard(lock_table);
-        if (inode.locks != nullptr) spare = cut(inode, owner, range, spare);
-    }
-    destroy(spare);
-    wake_all(lock_released);
-    return {};
-}
-
-bool file_lock_conflict(Inode& inode, const void* owner, LockType type, LockRange range,
-                        LockInfo& out) {
+bool file_lock_conflict(Inode& inode, const void* owner, LockInfo& lock) {
     MutexGuard guard(lock_table);
-    FileLock* lock = find_conflict(inode, owner, type, range);
-    if (lock == nullptr) return false;
-    out = {lock->type, lock->range, lock->pid};
-    return true;
+    FileLock* other = find_conflict(inode, owner, lock.type, lock.range);
+    if (other != nullptr) lock = *other;
+    return other != nullptr;
 }
 
-void file_locks_release(Inode& inode, const void* owner) {
+void file_locks_drop(Inode& inode, const void* owner) {
+    LockList dropped;
     {
         MutexGuard guard(lock_table);
-        if (inode.locks == nullptr) return;
-        cut(inode, owner, {}, nullptr);  // everything: no lock falls in two
+        cut(inode, owner, {}, dropped);  // everything: no lock falls in two
     }
-    wake_all(lock_released);
-}
-
-void file_locks_destroy(Inode& inode) {
-    if (inode.locks == nullptr) return;
-    ASSERT(inode.locks->list.empty());
-    destroy(inode.locks);
+    if (!dropped.empty()) wake_all(lock_released);
 }

@@ -1,5 +1,4 @@
-// Advisory record locks of fcntl(2), owned by a process's descriptor table. An inode that
-// was never locked has no table.
+// Advisory record locks of fcntl(2), owned by a process's descriptor table.
 #pragma once
 #include <cstdint>
 
@@ -11,24 +10,24 @@ struct LockRange {
     static constexpr uint64_t kToEnd = ~0ull;
     uint64_t start = 0, end = kToEnd;
 };
-enum class LockType : uint8_t { Read, Write };
+enum class LockType : int16_t { Read, Write, None };  // F_RDLCK, F_WRLCK, F_UNLCK
 
-struct LockInfo {  // a conflicting lock, for F_GETLK
-    LockType type;
+struct LockInfo {
+    LockType type = LockType::None;
     LockRange range;
-    int32_t pid;
+    int32_t pid = 0;  // whose, for F_GETLK
 };
 
-// Locks the range for `owner`, replacing what it held there (up- or downgrades). A
-// conflict with another owner is EAGAIN, or with `wait` a sleep: kERESTARTSYS when
-// interrupted. ENOMEM. `pid` is for F_GETLK only.
-Result<void> file_lock(Inode& inode, const void* owner, int32_t pid, LockType type,
-                       LockRange range, bool wait);
-Result<void> file_unlock(Inode& inode, const void* owner, LockRange range);
-// The first lock of somebody else that would stand in the way. False: none.
-bool file_lock_conflict(Inode& inode, const void* owner, LockType type, LockRange range,
-                        LockInfo& out);
+// Makes `wanted` the owner's lock of the range in place of what it held there (None:
+// unlocks). A conflict with another owner is EAGAIN, or with `wait` a sleep: kERESTARTSYS
+// when interrupted. ENOMEM.
+Result<void> file_lock(Inode& inode, const void* owner, const LockInfo& wanted, bool wait);
+// Finds the first lock of somebody else that stands in the way of `lock`, and puts it there.
+bool file_lock_conflict(Inode& inode, const void* owner, LockInfo& lock);
 // Drops all locks of `owner`: a process closed a descriptor of the file (POSIX fcntl: any
-// close drops them all).
-void file_locks_release(Inode& inode, const void* owner);
-void file_locks_destroy(Inode& inode);  // with the inode itself
+// close drops them all). nullptr: of everybody, the file is gone. Costs nothing until somebody locks a file.
+void file_locks_drop(Inode& inode, const void* owner);
+extern std::atomic<uint32_t> file_lock_calls;
+inline void file_locks_release(Inode& inode, const void* owner) {
+    if (file_lock_calls.load(std::memory_order_relaxed) != 0) file_locks_drop(inode, owner);
+}

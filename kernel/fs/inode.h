@@ -17,7 +17,6 @@
 class File;
 class FileSystem;
 class Inode;
-struct FileLocks;
 
 struct TimeSpec {  // struct timespec of the Linux ABI
     int64_t seconds;
@@ -92,7 +91,6 @@ class Inode {
     uint64_t number = 0;       // st_ino
     FileSystem* file_system = nullptr;
     Inode* mounted = nullptr;  // root of the file system mounted on this directory
-    FileLocks* locks = nullptr;  // record locks: kernel/fs/file_lock.cc
     Mutex mutex;                 // rank Directory or Inode
 
   protected:

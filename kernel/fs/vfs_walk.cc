@@ -34,13 +34,8 @@ class Expansion {
     std::optional<PathExpansion> expansion_;
 };
 
-Inode* new_ref(Inode* inode) {
-    inode->ref();
-    return inode;
-}
-
 // "..": at the root of the process it stays there, at the root of a mount it leaves it.
-Result<Inode*> step_up(const WalkContext& context, Inode* directory) {
+Result<InodeRef> step_up(const WalkContext& context, Inode* directory) {
     if (directory == context.root) return new_ref(directory);
     while (directory == directory->file_system->root() &&
            directory->file_system->covered != nullptr)
@@ -51,14 +46,14 @@ Result<Inode*> step_up(const WalkContext& context, Inode* directory) {
     return new_ref(parent);
 }
 
-Result<Inode*> step_down(Inode& directory, std::string_view name) {
-    Inode* child;
+Result<InodeRef> step_down(Inode& directory, std::string_view name) {
+    InodeRef child;
     {
         MutexGuard guard(directory.mutex);
-        child = TRY(directory.lookup(name));
+        child.reset(TRY(directory.lookup(name)));
     }
     while (child->mounted != nullptr) [[unlikely]]
-        std::exchange(child, new_ref(child->mounted))->unref();
+        child = new_ref(child->mounted);
     return child;
 }
 
@@ -70,7 +65,7 @@ Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path,
     Expansion expansion;
     int links = 0;
     bool trailing_slash = false;
-    InodeRef at(new_ref(path[0] == '/' ? context.root : context.directory));
+    InodeRef at = new_ref(path[0] == '/' ? context.root : context.directory);
     PathCursor cursor(path);
     for (;;) {
         std::string_view name = TRY(cursor.next());
@@ -78,10 +73,10 @@ Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path,
         trailing_slash = cursor.trailing_slash();
         if (!at->is_directory()) return Error(ENOTDIR);
         if (name[0] == '.' && name.size() <= 2 && name.back() == '.') [[unlikely]] {
-            if (name.size() == 2) at.reset(TRY(step_up(context, at.get())));
+            if (name.size() == 2) at = TRY(step_up(context, at.get()));
             continue;
         }
-        InodeRef child(TRY(step_down(*at, name)));
+        InodeRef child = TRY(step_down(*at, name));
         if (child->type() != S_IFLNK || (!trailing_slash && (flags & kNoFollow) != 0)) {
             at = std::move(child);
             continue;
@@ -92,7 +87,7 @@ Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path,
             continue;
         }
         std::string_view pending = TRY(expansion.expand(*child, cursor.rest()));
-        if (pending[0] == '/') at.reset(new_ref(context.root));
+        if (pending[0] == '/') at = new_ref(context.root);
         cursor = PathCursor(pending);
     }
     bool want_directory = trailing_slash || (flags & kWantDirectory) != 0;

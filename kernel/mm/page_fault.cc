@@ -52,7 +52,7 @@ void handle_page_fault(TrapFrame& frame) {
     // First of all: the next fault, of an interrupt handler or another thread, overwrites it.
     VirtAddr address = x86::read_cr2();
     count_event(Event::PageFaults);
-    ++current_thread()->page_faults;
+    ++current_thread()->used.page_faults;
     if (const char* bug = kernel_bug(frame, address)) [[unlikely]] panic_trap(frame, bug);
     FaultError error = resolve(frame, address, (frame.rflags & x86::kFlagsIf) != 0);
     if (error == FaultError::None) return;

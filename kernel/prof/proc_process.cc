@@ -36,27 +36,26 @@ void take_snapshot(ProcessSnapshot& s, Process& process) REQUIRES(process_tree, 
         s.terminal = static_cast<uint32_t>(terminal->number());
         if (terminal->controls(process)) s.foreground_group = terminal->foreground_group();
     }
-    s.minor_faults = process.dead_threads_page_faults;
-    s.children_user_ns = process.children_user_ns;
-    s.children_system_ns = process.children_system_ns;
-    s.user_ns = process.dead_threads_user_ns;
-    s.system_ns = process.dead_threads_system_ns;
+    s.children_user_ns = process.dead_children.user_ns;
+    s.children_system_ns = process.dead_children.system_ns;
     s.start_ns = process.start_ns;
     s.exit_signal = static_cast<int32_t>(process.exit_signal);
     s.resident_limit = ~0ull;
     copy_name(s.name, process);
     s.threads = process.thread_count;
+    Usage used = process.dead_threads;
     bool runs = false, blocked = false;
     for (Thread& thread : process.threads) {
         ThreadState state = thread.state.load(std::memory_order_relaxed);
         runs |= state == ThreadState::Running || state == ThreadState::Waking;
         blocked |= state == ThreadState::UninterruptibleAsleep;
-        s.user_ns += thread.user_ns;
-        s.system_ns += thread.system_ns;
-        s.minor_faults += thread.page_faults;
+        used += thread.used;
         if (thread.tid != process.pid) continue;
         s.last_cpu = static_cast<int32_t>(thread.cpu.load(std::memory_order_relaxed));
     }
+    s.user_ns = used.user_ns;
+    s.system_ns = used.system_ns;
+    s.minor_faults = used.page_faults;
     s.state = state_letter(process, runs, blocked);
 }
 

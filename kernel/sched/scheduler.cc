@@ -132,7 +132,7 @@ void give_way(AddReason reason) {
         ASSERT(next != nullptr);
         if (next == &prev) return;
     }
-    ++prev.switches_involuntary;
+    ++prev.used.switches_involuntary;
     switch_to(cpu, prev, *next, now);
 }
 
@@ -167,7 +167,7 @@ bool wake(Thread& thread, bool interruptible_only) {
 
 void handle_reschedule_ipi() {
     Cpu& cpu = this_cpu();
-    if (cpu.current == cpu.idle) return idle_look_for_work(cpu);
+    if (cpu.current == cpu.idle) return;  // it looks for work after every interrupt
     if (run_queue_length(cpu) != 0 || !may_run_on(*cpu.current, cpu))
         cpu.current->set_attention(kAttentionReschedule);
 }
@@ -190,7 +190,6 @@ void scheduler_init_cpu(Cpu& cpu, VirtAddr idle_stack_top) {
     run_queue_init_thread(idle);
     cpu.idle = cpu.current = &idle;
     cpu.kernel_rsp = idle_stack_top;
-    user_bases_init_cpu();
     idle.accounted_at = monotonic_ns();
     cpu.online.store(true, std::memory_order_release);
 }
@@ -214,7 +213,7 @@ void schedule() {
     ASSERT(&prev != cpu.idle);
     uint64_t now = monotonic_ns();
     account(cpu, prev, now);
-    ++prev.switches_voluntary;
+    ++prev.used.switches_voluntary;
     Thread* next = run_queue_pick(cpu);
     switch_to(cpu, prev, next != nullptr ? *next : *cpu.idle, now);
 }

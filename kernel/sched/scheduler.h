@@ -56,7 +56,7 @@ struct CpuTimes {
 };
 CpuTimes scheduler_cpu_times(uint32_t cpu);
 uint32_t scheduler_runnable_count();  // running or queued threads, all CPUs
-// Brings the calling thread's runtime_ns, user_ns and system_ns up to now.
+// Brings the calling thread's Usage up to now.
 void scheduler_account_current();
 
 // ---- kernel/sched/active_space.cc ----

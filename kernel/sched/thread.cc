@@ -41,6 +41,15 @@ void reaper_main(void*) {
 
 }  // namespace
 
+Usage& Usage::operator+=(const Usage& more) {
+    user_ns += more.user_ns;
+    system_ns += more.system_ns;
+    switches_voluntary += more.switches_voluntary;
+    switches_involuntary += more.switches_involuntary;
+    page_faults += more.page_faults;
+    return *this;
+}
+
 void thread_set_memory(const ThreadMemory& functions) { memory = functions; }
 
 Result<Thread*> thread_create(const char* name, void (*entry)(void*), void* argument) {

@@ -47,6 +47,14 @@ struct ActiveSpace {
 // What the CPU that switches away from a thread does for it, once its context is saved.
 enum class AfterSwitch : uint8_t { Nothing, Migrate, Reap };
 
+// What a thread, or several together, used so far.
+struct Usage {
+    uint64_t user_ns = 0, system_ns = 0;
+    uint64_t switches_voluntary = 0, switches_involuntary = 0;
+    uint64_t page_faults = 0;
+    Usage& operator+=(const Usage& more);
+};
+
 inline constexpr size_t kKernelStackSize = 16 * 1024;
 
 struct Thread {
@@ -67,10 +75,8 @@ struct Thread {
     uint64_t fs_base = 0;          // saved while not running: user_bases.h
     uint64_t gs_base = 0;
 
-    uint64_t runtime_ns = 0;       // accounted when switched out and at ticks
     uint64_t accounted_at = 0;     // monotonic ns of the last accounting
-    uint64_t user_ns = 0, system_ns = 0;  // together runtime_ns
-    uint64_t switches_voluntary = 0, switches_involuntary = 0;
+    Usage used;                    // times: accounted when switched out and at ticks
 
     // Mutexes held, for the lock-rank checker of debug builds.
     uint8_t mutexes_held = 0;
@@ -87,7 +93,6 @@ struct Thread {
     VirtAddr clear_child_tid = 0;  // set_tid_address(2)
     TrapFrame* user_frame = nullptr;  // top of the kernel stack: the user registers
     uint64_t restart_deadline_ns = 0; // of a sleep that is to be restarted after a signal
-    uint64_t page_faults = 0;      // its own, counted by the page-fault handler
 
     Thread* next_dead = nullptr;  // the reaper's list (kernel/sched/thread.cc)
 

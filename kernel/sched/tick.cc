@@ -29,7 +29,6 @@ constexpr uint64_t kNever = ~0ull;
 struct alignas(kCacheLine) TickState {
     uint64_t next_tick = 0;
     uint64_t armed_for = kNever;  // when the timer interrupt will come
-    bool look_for_work = false;   // idle: try to steal before halting
     CpuTimes times = {};
 } tick_states[kMaxCpus];
 
@@ -63,8 +62,7 @@ bool account(Cpu& cpu, Thread& running, uint64_t now) {
         times.idle += used;
         return false;
     }
-    running.runtime_ns += used;
-    (running.tick_saw_user ? running.user_ns : running.system_ns) += used;
+    (running.tick_saw_user ? running.used.user_ns : running.used.system_ns) += used;
     (running.tick_saw_user ? times.user : times.system) += used;
     return run_queue_charge(cpu, running, used);
 }
@@ -116,22 +114,18 @@ void scheduler_set_tick_hz(uint32_t hz) { tick_period_ns = 1'000'000'000 / hz; }
 
 void scheduler_set_tick_hook(void (*hook)(TrapFrame&)) { tick_hook = hook; }
 
-void idle_look_for_work(Cpu& cpu) { tick_state(cpu).look_for_work = true; }
-
 // `idling` is true from here, or from the switch to this thread, so a waker either sees it
 // and interrupts us, or has queued its thread before we look at the queue. STI and HLT leave
 // no gap for that interrupt to get lost in.
 void idle_loop() {
     Cpu& cpu = this_cpu();
     cpu.idling.store(true, std::memory_order_seq_cst);
-    TickState& state = tick_state(cpu);
     for (;;) {
         x86::cli();
-        if (run_queue_length(cpu) == 0 && !state.look_for_work) {
-            x86::sti_hlt();
-            continue;
-        }
-        state.look_for_work = false;
+        // The interrupt that ends it may be an offer to steal from another CPU's queue. If
+        // one comes while we are about to look anyway, the next tick repeats it.
+        if (run_queue_length(cpu) == 0) x86::sti_hlt();
+        x86::cli();
         leave_idle_if_work();
         // What is queued may be out of our reach for a moment: let interrupts in.
         x86::sti();

@@ -10,8 +10,6 @@
 bool account(Cpu& cpu, Thread& running, uint64_t now);
 // `cpu` has work again: the tick must run.
 void tick_leave_idle(Cpu& cpu, uint64_t now);
-// An interrupt told this CPU, which is idle, to look for work in all queues.
-void idle_look_for_work(Cpu& cpu);
 
 // ---- kernel/sched/scheduler.cc, for the idle thread ----
 

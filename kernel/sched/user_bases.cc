@@ -8,12 +8,6 @@
 #include "kernel/sched/thread.h"
 
 namespace {
-// What KERNEL_GS_BASE of each CPU holds, to save the slow WRMSR: the kernel's next reader
-// is user code, so nothing changes it between a save and the next load.
-struct alignas(kCacheLine) LoadedGsBase {
-    uint64_t value;
-} loaded_gs_base[kMaxCpus];
-
 uint64_t read_fs_base() {
     uint64_t base;
     asm volatile("rdfsbase %0" : "=r"(base));
@@ -22,39 +16,26 @@ uint64_t read_fs_base() {
 void write_fs_base(uint64_t base) { asm volatile("wrfsbase %0" : : "r"(base) : "memory"); }
 }  // namespace
 
-void user_bases_init_cpu() {
-    x86::wrmsr(x86::kMsrKernelGsBase, 0);
-    loaded_gs_base[this_cpu().id].value = 0;
-}
-
 void user_bases_save(Thread& running) {
     if (!cpu_features.fsgsbase) return;
     running.fs_base = read_fs_base();
     running.gs_base = x86::rdmsr(x86::kMsrKernelGsBase);
-    loaded_gs_base[this_cpu().id].value = running.gs_base;
 }
 
 void user_bases_load(const Thread& next) {
-    if (!cpu_features.fsgsbase) {
+    if (cpu_features.fsgsbase) {
+        write_fs_base(next.fs_base);
+    } else {
         x86::wrmsr(x86::kMsrFsBase, next.fs_base);
-        x86::wrmsr(x86::kMsrKernelGsBase, next.gs_base);
-        return;
     }
-    write_fs_base(next.fs_base);
-    uint64_t& loaded = loaded_gs_base[this_cpu().id].value;
-    if (loaded == next.gs_base) return;
     x86::wrmsr(x86::kMsrKernelGsBase, next.gs_base);
-    loaded = next.gs_base;
 }
 
-// The calling thread may have changed its GS base itself since the last load, so the value
-// thought to be loaded is not trusted here.
 void user_bases_set(uint64_t fs_base, uint64_t gs_base) {
     InterruptsOff off;
     Thread& thread = *current_thread();
     thread.fs_base = fs_base;
     thread.gs_base = gs_base;
-    loaded_gs_base[this_cpu().id].value = ~gs_base;
     user_bases_load(thread);
 }
 

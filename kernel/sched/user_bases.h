@@ -15,5 +15,3 @@ void user_bases_save();
 // For the scheduler, interrupts off.
 void user_bases_save(Thread& running);
 void user_bases_load(const Thread& next);
-// Sets up the calling CPU.
-void user_bases_init_cpu();

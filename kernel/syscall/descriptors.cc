@@ -16,18 +16,11 @@ constexpr uint32_t kSettableFlags = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME
 
 FdTable& files() { return *current_process().files; }
 
-// A new descriptor of `file`.
-Result<int> duplicate(FileRef file, bool close_on_exec, int lowest) {
-    int fd = TRY(files().add(file.get(), close_on_exec, lowest));
-    (void)file.release();  // the table's now
-    return fd;
-}
-
 }  // namespace
 
 Result<void> sys_close(int fd) { return files().close(fd); }
 
-Result<int> sys_dup(int fd) { return duplicate(TRY(files().get(fd)), false, 0); }
+Result<int> sys_dup(int fd) { return files().add(TRY(files().get(fd)), false); }
 
 Result<int> sys_dup2(int old_fd, int new_fd) {
     if (old_fd != new_fd) return sys_dup3(old_fd, new_fd, 0);
@@ -39,9 +32,7 @@ Result<int> sys_dup3(int old_fd, int new_fd, uint32_t flags) {
     if (old_fd == new_fd || (flags & ~O_CLOEXEC) != 0) return Error(EINVAL);
     if (new_fd < 0 || new_fd >= files().limit) return Error(EBADF);
     FileRef file = TRY(files().get(old_fd));
-    int fd = TRY(files().replace(new_fd, file.get(), (flags & O_CLOEXEC) != 0));
-    (void)file.release();
-    return fd;
+    return files().replace(new_fd, std::move(file), (flags & O_CLOEXEC) != 0);
 }
 
 // ---- fcntl ----
@@ -73,36 +64,26 @@ Result<LockRange> lock_range(File& file, const UserLock& lock) {
                      lock.length == 0 ? LockRange::kToEnd : static_cast<uint64_t>(end)};
 }
 
-Result<void> get_lock(File& file, LockType type, LockRange range, VirtAddr address,
-                      UserLock lock) {
-    LockInfo info;
-    if (file_lock_conflict(*file.inode, &files(), type, range, info)) {
-        lock.type = info.type == LockType::Read ? F_RDLCK : F_WRLCK;
-        lock.whence = SEEK_SET;
-        lock.start = static_cast<int64_t>(info.range.start);
-        lock.length = info.range.end == LockRange::kToEnd
-                          ? 0
-                          : static_cast<int64_t>(info.range.end - info.range.start);
-        lock.pid = info.pid;
-    } else {
-        lock.type = F_UNLCK;
+Result<void> record_lock(File& file, int command, UserOut<UserLock> place) {
+    UserLock lock = TRY(UserIn<UserLock>(place.address()).read());
+    if (lock.type < F_RDLCK || lock.type > F_UNLCK) return Error(EINVAL);
+    LockInfo info = {static_cast<LockType>(lock.type), TRY(lock_range(file, lock)),
+                     current_process().pid};
+    if (command != F_GETLK) {
+        if (lock.type == F_RDLCK ? !file.readable() : lock.type == F_WRLCK && !file.writable())
+            return Error(EBADF);
+        return file_lock(*file.inode, &files(), info, command == F_SETLKW);
     }
-    return UserOut<UserLock>(address).write(lock);
-}
-
-Result<void> record_lock(File& file, int command, VirtAddr address) {
-    UserLock lock = TRY(UserIn<UserLock>(address).read());
-    LockRange range = TRY(lock_range(file, lock));
-    if (lock.type == F_UNLCK) {
-        if (command == F_GETLK) return Error(EINVAL);
-        return file_unlock(*file.inode, &files(), range);
+    if (lock.type == F_UNLCK) return Error(EINVAL);
+    lock.type = F_UNLCK;
+    if (file_lock_conflict(*file.inode, &files(), info)) {
+        bool to_end = info.range.end == LockRange::kToEnd;
+        uint64_t length = to_end ? 0 : info.range.end - info.range.start;
+        lock = {static_cast<int16_t>(info.type), SEEK_SET, 0,
+                static_cast<int64_t>(info.range.start), static_cast<int64_t>(length),
+                info.pid, 0};
     }
-    if (lock.type != F_RDLCK && lock.type != F_WRLCK) return Error(EINVAL);
-    LockType type = lock.type == F_RDLCK ? LockType::Read : LockType::Write;
-    if (command == F_GETLK) return get_lock(file, type, range, address, lock);
-    if (type == LockType::Read ? !file.readable() : !file.writable()) return Error(EBADF);
-    return file_lock(*file.inode, &files(), current_process().pid, type,
-                     range, command == F_SETLKW);
+    return place.write(lock);
 }
 
 }  // namespace
@@ -114,7 +95,7 @@ Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
         case F_DUPFD_CLOEXEC: {
             int lowest = static_cast<int>(argument);
             int copy =
-                TRY(duplicate(std::move(file), command == F_DUPFD_CLOEXEC, lowest));
+                TRY(files().add(std::move(file), command == F_DUPFD_CLOEXEC, lowest));
             return static_cast<uint64_t>(copy);
         }
         case F_GETFD: return TRY(files().close_on_exec(fd)) ? FD_CLOEXEC : 0;
@@ -159,8 +140,8 @@ Result<void> sys_pipe2(VirtAddr fds, uint32_t flags) {
     PipeEnds ends = TRY(pipe_create(flags));
     FileRef read_end(ends.read_end), write_end(ends.write_end);
     bool close_on_exec = (flags & O_CLOEXEC) != 0;
-    int first = TRY(duplicate(std::move(read_end), close_on_exec, 0));
-    auto second = duplicate(std::move(write_end), close_on_exec, 0);
+    int first = TRY(files().add(std::move(read_end), close_on_exec));
+    auto second = files().add(std::move(write_end), close_on_exec);
     int numbers[2] = {first, second.ok() ? second.value() : -1};
     Result<void> result = second.ok() ? copy_to_user(fds, numbers, sizeof numbers)
                                       : Result<void>(second.error());

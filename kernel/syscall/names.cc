@@ -12,9 +12,7 @@ Result<int> sys_openat(int dirfd, VirtAddr path, uint32_t flags, uint32_t mode) 
     UserPath name;
     TRY(name.read_at(dirfd, path));
     FileRef file(TRY(vfs_open(name.context(), name.text(), flags, mode)));
-    int fd = TRY(current_process().files->add(file.get(), (flags & O_CLOEXEC) != 0));
-    (void)file.release();
-    return fd;
+    return current_process().files->add(std::move(file), (flags & O_CLOEXEC) != 0);
 }
 
 // ---- make ----

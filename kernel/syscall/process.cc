@@ -37,8 +37,8 @@ Result<int32_t> sys_wait4(int32_t which, UserOut<int32_t> status, int options,
     if (!status.is_null()) TRY(status.write(static_cast<int32_t>(result.status)));
     if (!usage.is_null()) {
         abi::ResourceUsage of_child = {};
-        of_child.user = to_time_val(result.user_ns);
-        of_child.system = to_time_val(result.system_ns);
+        of_child.user = to_time_val(result.used.user_ns);
+        of_child.system = to_time_val(result.used.system_ns);
         TRY(usage.write(of_child));
     }
     return result.pid;

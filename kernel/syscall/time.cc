@@ -27,12 +27,12 @@ Result<uint64_t> read_clock(int clock) {
         case kMonotonicCoarse:
         case kBootTime: return monotonic_ns();
         case kProcessCpu: {
-            ProcessTimes times = process_times(current_process());
-            return times.user_ns + times.system_ns;
+            Usage used = process_usage(current_process());
+            return used.user_ns + used.system_ns;
         }
         case kThreadCpu:
             scheduler_account_current();
-            return current_thread()->user_ns + current_thread()->system_ns;
+            return current_thread()->used.user_ns + current_thread()->used.system_ns;
         default: return Error(EINVAL);
     }
 }
@@ -107,34 +107,30 @@ Result<void> sys_clock_nanosleep(int clock, int flags, UserIn<TimeSpec> time,
 
 Result<int64_t> sys_times(UserOut<abi::ProcessTicks> ticks) {
     Process& process = current_process();
-    ProcessTimes times = process_times(process);
+    Usage used = process_usage(process);
     auto to_ticks = [](uint64_t ns) { return static_cast<int64_t>(ns / kNsPerTick); };
     if (!ticks.is_null())
-        TRY(ticks.write({to_ticks(times.user_ns), to_ticks(times.system_ns),
-                         to_ticks(process.children_user_ns),
-                         to_ticks(process.children_system_ns)}));
+        TRY(ticks.write({to_ticks(used.user_ns), to_ticks(used.system_ns),
+                         to_ticks(process.dead_children.user_ns),
+                         to_ticks(process.dead_children.system_ns)}));
     return to_ticks(monotonic_ns());
 }
 
 Result<void> sys_getrusage(int who, UserOut<abi::ResourceUsage> usage) {
     constexpr int kSelf = 0, kChildren = -1, kThread = 1;
     Process& process = current_process();
-    Thread& thread = *current_thread();
     if (who != kSelf && who != kChildren && who != kThread) return Error(EINVAL);
-    ProcessTimes times = process_times(process);  // brings the thread's up to now, too
-    if (who == kChildren)
-        times = {process.children_user_ns, process.children_system_ns, 0, 0, 0};
-    if (who == kThread)
-        times = {thread.user_ns, thread.system_ns, thread.switches_voluntary,
-                 thread.switches_involuntary, thread.page_faults};
+    Usage used = process_usage(process);  // brings the thread's up to now, too
+    if (who == kChildren) used = process.dead_children;
+    if (who == kThread) used = current_thread()->used;
     abi::ResourceUsage out = {};
-    out.user = to_time_val(times.user_ns);
-    out.system = to_time_val(times.system_ns);
+    out.user = to_time_val(used.user_ns);
+    out.system = to_time_val(used.system_ns);
     if (who == kSelf)
         out.max_resident_kib = static_cast<int64_t>(process.space->resident_pages() * 4);
-    out.minor_faults = static_cast<int64_t>(times.page_faults);
-    out.voluntary_switches = static_cast<int64_t>(times.switches_voluntary);
-    out.involuntary_switches = static_cast<int64_t>(times.switches_involuntary);
+    out.minor_faults = static_cast<int64_t>(used.page_faults);
+    out.voluntary_switches = static_cast<int64_t>(used.switches_voluntary);
+    out.involuntary_switches = static_cast<int64_t>(used.switches_involuntary);
     return usage.write(out);
 }
 

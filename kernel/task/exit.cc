@@ -34,9 +34,7 @@ bool leave_process(Thread& thread, Process& process) {
     {
         SpinGuard guard(process.lock);
         process.threads.remove(&thread);
-        process.dead_threads_user_ns += thread.user_ns;
-        process.dead_threads_system_ns += thread.system_ns;
-        process.dead_threads_page_faults += thread.page_faults;
+        process.dead_threads += thread.used;
         last = --process.thread_count == 0;
         // Under the lock: the waiter, once it has the lock, may end the process.
         if (process.thread_count == 1 && process.exec_thread != nullptr)
@@ -182,11 +180,9 @@ bool matches(Process& self, Process& child, int32_t which) {
 }
 
 WaitResult reap(Process& self, Process& child) REQUIRES(process_tree) {
-    WaitResult result = {child.pid, child.exit_status,
-                         child.dead_threads_user_ns + child.children_user_ns,
-                         child.dead_threads_system_ns + child.children_system_ns};
-    self.children_user_ns += result.user_ns;
-    self.children_system_ns += result.system_ns;
+    WaitResult result = {child.pid, child.exit_status, child.dead_threads};
+    result.used += child.dead_children;
+    self.dead_children += result.used;
     release_zombie(child);
     return result;
 }

@@ -26,8 +26,7 @@ void FdTable::unref() {
 // Closing any descriptor of a file drops all record locks that the process has on it (POSIX
 // fcntl): they belong to the table.
 void FdTable::drop(File* file) {
-    if (file->inode != nullptr && file->inode->locks != nullptr)
-        file_locks_release(*file->inode, this);
+    file_locks_release(*file->inode, this);
     file->unref();
 }
 
@@ -72,22 +71,19 @@ Result<FdTable*> FdTable::clone() {
     }
 }
 
-// nullptr: not open.
-inline FdTable::Entry* FdTable::find(int fd) {
-    if (static_cast<uint32_t>(fd) >= static_cast<uint32_t>(capacity_)) return nullptr;
-    return entries_[fd].file != nullptr ? &entries_[fd] : nullptr;
+inline Result<FdTable::Entry*> FdTable::find(int fd) {
+    bool in_table = static_cast<uint32_t>(fd) < static_cast<uint32_t>(capacity_);
+    if (!in_table || entries_[fd].file == nullptr) [[unlikely]]
+        return Error(EBADF);
+    return &entries_[fd];
 }
 
 Result<FileRef> FdTable::get(int fd) {
     SpinGuard guard(lock_);
-    Entry* entry = find(fd);
-    if (entry == nullptr) [[unlikely]]
-        return Error(EBADF);
-    entry->file->ref();
-    return FileRef(entry->file);
+    return new_ref(TRY(find(fd))->file);
 }
 
-Result<int> FdTable::add(File* file, bool close_on_exec, int lowest) {
+Result<int> FdTable::add(FileRef file, bool close_on_exec, int lowest) {
     if (lowest < 0 || lowest >= limit) return Error(lowest == 0 ? EMFILE : EINVAL);
     for (;;) {
         int wanted;
@@ -97,7 +93,7 @@ Result<int> FdTable::add(File* file, bool close_on_exec, int lowest) {
             while (fd < capacity_ && entries_[fd].file != nullptr) fd++;
             if (fd >= limit) return Error(EMFILE);
             if (fd < capacity_) {
-                entries_[fd] = {file, close_on_exec};
+                entries_[fd] = {file.release(), close_on_exec};
                 if (lowest <= lowest_free_) lowest_free_ = fd + 1;
                 return fd;
             }
@@ -107,14 +103,13 @@ Result<int> FdTable::add(File* file, bool close_on_exec, int lowest) {
     }
 }
 
-Result<int> FdTable::replace(int fd, File* file, bool close_on_exec) {
+Result<int> FdTable::replace(int fd, FileRef file, bool close_on_exec) {
     if (fd < 0 || fd >= kMaxDescriptors) return Error(EBADF);
     if (fd >= capacity_) TRY(reserve(fd + 1));
     File* old;
     {
         SpinGuard guard(lock_);
-        old = entries_[fd].file;
-        entries_[fd] = {file, close_on_exec};
+        old = std::exchange(entries_[fd], {file.release(), close_on_exec}).file;
     }
     if (old != nullptr) drop(old);
     return fd;
@@ -124,9 +119,7 @@ Result<void> FdTable::close(int fd) {
     File* file;
     {
         SpinGuard guard(lock_);
-        Entry* entry = find(fd);
-        if (entry == nullptr) return Error(EBADF);
-        file = std::exchange(*entry, {}).file;
+        file = std::exchange(*TRY(find(fd)), {}).file;
         if (fd < lowest_free_) lowest_free_ = fd;
     }
     drop(file);
@@ -135,16 +128,12 @@ Result<void> FdTable::close(int fd) {
 
 Result<bool> FdTable::close_on_exec(int fd) {
     SpinGuard guard(lock_);
-    Entry* entry = find(fd);
-    if (entry == nullptr) return Error(EBADF);
-    return entry->close_on_exec;
+    return TRY(find(fd))->close_on_exec;
 }
 
 Result<void> FdTable::set_close_on_exec(int fd, bool on) {
     SpinGuard guard(lock_);
-    Entry* entry = find(fd);
-    if (entry == nullptr) return Error(EBADF);
-    entry->close_on_exec = on;
+    TRY(find(fd))->close_on_exec = on;
     return {};
 }
 

@@ -19,11 +19,11 @@ class FdTable {
     Result<FdTable*> clone();  // fork
 
     Result<FileRef> get(int fd);  // EBADF
-    // Takes the lowest free descriptor from `lowest` on, and over one reference of `file`, on
-    // success. EMFILE when that would be `limit` or more.
-    Result<int> add(File* file, bool close_on_exec, int lowest = 0);
-    // Takes over one reference of `file`, on success; closes what was there.
-    Result<int> replace(int fd, File* file, bool close_on_exec);  // dup2, dup3
+    // Takes the lowest free descriptor from `lowest` on. EMFILE when that would be `limit`
+    // or more.
+    Result<int> add(FileRef file, bool close_on_exec, int lowest = 0);
+    // Closes what was there: dup2, dup3.
+    Result<int> replace(int fd, FileRef file, bool close_on_exec);
     Result<void> close(int fd);
     Result<bool> close_on_exec(int fd);
     Result<void> set_close_on_exec(int fd, bool on);
@@ -37,7 +37,7 @@ class FdTable {
         File* file = nullptr;
         bool close_on_exec = false;
     };
-    Entry* find(int fd);  // under the lock
+    Result<Entry*> find(int fd) REQUIRES(lock_);  // EBADF
     Result<void> reserve(int wanted);
     void drop(File* file);  // of a descriptor that was taken out
 

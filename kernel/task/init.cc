@@ -42,10 +42,8 @@ void open_console(Process& process) {
         log_warning("init has no /dev/console: errno %d", console.error().number());
         return;
     }
-    for (int fd = 0; fd < 3; fd++) {
-        if (fd > 0) console.value()->ref();
-        (void)process.files->add(console.value(), false);
-    }
+    FileRef file(console.value());
+    for (int fd = 0; fd < 3; fd++) (void)process.files->add(new_ref(file.get()), false);
 }
 
 // Makes the calling kernel thread the first thread of a new process 1.

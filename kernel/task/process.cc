@@ -89,49 +89,28 @@ bool is_group_or_session(int32_t id) {
     return false;
 }
 
-ProcessTimes process_times(Process& process) {
+Usage process_usage(Process& process) {
     if (current_thread()->process == &process) scheduler_account_current();
     SpinGuard guard(process.lock);
-    ProcessTimes times = {process.dead_threads_user_ns, process.dead_threads_system_ns, 0, 0,
-                          process.dead_threads_page_faults};
-    for (Thread& thread : process.threads) {
-        times.user_ns += thread.user_ns;
-        times.system_ns += thread.system_ns;
-        times.switches_voluntary += thread.switches_voluntary;
-        times.switches_involuntary += thread.switches_involuntary;
-        times.page_faults += thread.page_faults;
-    }
-    return times;
+    Usage used = process.dead_threads;
+    for (Thread& thread : process.threads) used += thread.used;
+    return used;
 }
-
-// ---- ProcessWalk ----
 
 Result<ProcessWalk> ProcessWalk::at(int dirfd, bool path_is_absolute) {
     Process& process = current_process();
     ProcessWalk walk;
-    WalkContext& context = walk.context_;
-    context.root = vfs_root();
-    context.umask = process.umask.load(std::memory_order_relaxed);
     if (path_is_absolute) {
-        context.directory = context.root;
-        context.directory->ref();
+        walk.directory_ = new_ref(vfs_root());
     } else if (dirfd == AT_FDCWD) {
         SpinGuard guard(process.lock);
-        context.directory = process.working_directory;
-        context.directory->ref();
+        walk.directory_ = new_ref(process.working_directory);
     } else {
         FileRef file = TRY(process.files->get(dirfd));
-        if (file->inode == nullptr || !file->inode->is_directory()) return Error(ENOTDIR);
-        context.directory = file->inode;
-        context.directory->ref();
+        if (!file->inode->is_directory()) return Error(ENOTDIR);
+        walk.directory_ = new_ref(file->inode);
     }
+    walk.context_ = {vfs_root(), walk.directory_.get(),
+                     process.umask.load(std::memory_order_relaxed)};
     return walk;
-}
-
-ProcessWalk::ProcessWalk(ProcessWalk&& other) : context_(other.context_) {
-    other.context_.directory = nullptr;
-}
-
-ProcessWalk::~ProcessWalk() {
-    if (context_.directory != nullptr) context_.directory->unref();
 }

@@ -87,11 +87,9 @@ struct Process {
     uint32_t exit_signal = SIGCHLD;
     AlarmTimer alarm;                      // guarded by process_tree
 
-    // Sums of threads and of waited-for children that are gone, for times(2), getrusage(2).
-    uint64_t dead_threads_user_ns = 0, dead_threads_system_ns = 0;
-    uint64_t children_user_ns = 0, children_system_ns = 0;
+    // Of threads and of waited-for children that are gone, for times(2), getrusage(2).
+    Usage dead_threads, dead_children;
     uint64_t start_ns = 0;
-    uint64_t dead_threads_page_faults = 0;
 
     List<Process, &Process::sibling_link> children;  // guarded by process_tree
 };
@@ -123,31 +121,24 @@ bool is_group_or_session(int32_t id);
 struct WaitResult {
     int32_t pid;  // 0: none yet, with kWaitNoHang
     uint32_t status;
-    uint64_t user_ns, system_ns;  // of the child and those it has waited for
+    Usage used;  // by the child and those it has waited for
 };
 // Waits for a child and frees it. `which`: > 0 that pid, 0 the caller's group, -1 any, < -1
 // the group -which. ECHILD; kERESTARTSYS.
 Result<WaitResult> wait_for_child(int32_t which, int options);
 
-// CPU time and switches of all threads, dead ones included.
-struct ProcessTimes {
-    uint64_t user_ns, system_ns;
-    uint64_t switches_voluntary, switches_involuntary;
-    uint64_t page_faults;
-};
-ProcessTimes process_times(Process& process);
+// By all threads, dead ones included.
+Usage process_usage(Process& process);
 
 // The walk context of the calling process, starting at `dirfd` (AT_FDCWD: the working
 // directory). Holds references; EBADF, ENOTDIR.
 class ProcessWalk {
   public:
     static Result<ProcessWalk> at(int dirfd, bool path_is_absolute);
-    ProcessWalk(ProcessWalk&& other);
-    ~ProcessWalk();
     const WalkContext& context() const { return context_; }
 
   private:
-    ProcessWalk() = default;
+    InodeRef directory_;
     WalkContext context_{};
 };
 

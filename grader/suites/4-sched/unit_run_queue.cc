@@ -53,7 +53,7 @@ class RunQueue : public testing::Test {
         if (cpu.current == cpu.idle) run(cpu, *run_queue_pick(cpu));
         for (uint32_t i = 0; i < ticks; ++i) {
             Thread& running = *cpu.current;
-            running.runtime_ns += kTickNs;
+            running.used.user_ns += kTickNs;
             if (!run_queue_charge(cpu, running, kTickNs)) continue;
             run_queue_add(cpu, running, AddReason::Preempted);
             Thread* next = run_queue_pick(cpu);
@@ -194,8 +194,8 @@ TEST_F(RunQueue, ThreadsShareACpuEvenly) {
     Thread* all[] = {&queued(), &queued(), &queued()};
     simulate(3000);
     for (Thread* thread : all) {
-        EXPECT_GT(thread->runtime_ns, 900 * kTickNs);
-        EXPECT_LT(thread->runtime_ns, 1100 * kTickNs);
+        EXPECT_GT(thread->used.user_ns, 900 * kTickNs);
+        EXPECT_LT(thread->used.user_ns, 1100 * kTickNs);
     }
 }
 
@@ -209,7 +209,7 @@ TEST_F(RunQueue, SlicesEndWithin20Milliseconds) {
     queued();
     Thread& second = queued();
     simulate(21);
-    EXPECT_GT(second.runtime_ns, 0u);
+    EXPECT_GT(second.used.user_ns, 0u);
 }
 
 TEST_F(RunQueue, ALongSleepIsNotSavedUp) {
@@ -219,22 +219,22 @@ TEST_F(RunQueue, ALongSleepIsNotSavedUp) {
     while (cpus[0].current != &sleeper) simulate(1);
     ASSERT_EQ(&put_to_sleep(), &sleeper);
     simulate(10'000);
-    uint64_t before = hog.runtime_ns;
+    uint64_t before = hog.used.user_ns;
     run_queue_add(cpus[0], sleeper, AddReason::Woken);
     simulate(200);
-    EXPECT_GT(hog.runtime_ns - before, 80 * kTickNs)
+    EXPECT_GT(hog.used.user_ns - before, 80 * kTickNs)
         << "a thread that slept for 10 s keeps the others off the CPU";
-    EXPECT_GT(sleeper.runtime_ns, 50 * kTickNs);
+    EXPECT_GT(sleeper.used.user_ns, 50 * kTickNs);
 }
 
 TEST_F(RunQueue, ANewThreadDoesNotStarveOldOnes) {
     Thread& old = queued();
     simulate(10'000);
-    uint64_t before = old.runtime_ns;
+    uint64_t before = old.used.user_ns;
     Thread& fresh = queued();
     simulate(200);
-    EXPECT_GT(old.runtime_ns - before, 80 * kTickNs);
-    EXPECT_GT(fresh.runtime_ns, 80 * kTickNs);
+    EXPECT_GT(old.used.user_ns - before, 80 * kTickNs);
+    EXPECT_GT(fresh.used.user_ns, 80 * kTickNs);
 }
 
 TEST_F(RunQueue, StaysFairWhenVirtualTimeWraps) {
@@ -251,10 +251,10 @@ TEST_F(RunQueue, StaysFairWhenVirtualTimeWraps) {
             run(cpus[0], *next);
         }
     }
-    for (Thread* thread : both) thread->runtime_ns = 0;
+    for (Thread* thread : both) thread->used.user_ns = 0;
     simulate(1000);
     for (Thread* thread : both)
-        EXPECT_GT(thread->runtime_ns, 400 * kTickNs)
+        EXPECT_GT(thread->used.user_ns, 400 * kTickNs)
             << "compare virtual times by the sign of their difference";
 }
 
@@ -283,11 +283,11 @@ TEST_F(RunQueue, MovingToABusierCpuKeepsThreadsComparable) {
     guest.on_cpu = false;
     cpus[1].current = cpus[1].idle;
     machine_.be(0);
-    uint64_t before = hog.runtime_ns;
+    uint64_t before = hog.used.user_ns;
     run_queue_add(cpus[0], guest, AddReason::Preempted);
     simulate(200);
-    EXPECT_GT(hog.runtime_ns - before, 80 * kTickNs);
-    EXPECT_GT(guest.runtime_ns, 80 * kTickNs);
+    EXPECT_GT(hog.used.user_ns - before, 80 * kTickNs);
+    EXPECT_GT(guest.used.user_ns, 80 * kTickNs);
 }
 
 }  // namespace
