@@ -33,6 +33,8 @@ struct WalkParent {
     // "/", "." or "..": a directory that has its name elsewhere.
     bool is_special() const { return name.empty() || name == "." || name == ".."; }
 };
+// The inode of that name; an empty Ref when there is none. The directory's Mutex is held.
+Result<InodeRef> vfs_find(Inode& directory, std::string_view name);
 Result<WalkParent> vfs_walk_parent(const WalkContext& context, std::string_view path);
 
 Result<File*> vfs_open(const WalkContext& context, std::string_view path, uint32_t flags,
@@ -53,7 +55,7 @@ Result<size_t> vfs_path_of(Inode* root, Inode* directory, char* out, size_t size
 // Guards which directory is whose parent, and under which name (rank Mount).
 extern SpinLock vfs_tree_lock;
 
-// The time of day for time stamps: what vfs_set_clock gave, or the time since boot.
+// The time of day for time stamps. The task layer gives it before there is a file.
 TimeSpec vfs_now();
 void vfs_set_clock(TimeSpec (*now)());
 

@@ -7,7 +7,6 @@
 #include <cstring>
 #include <iterator>
 
-#include "kernel/arch/tsc.h"
 #include "kernel/fs/vfs.h"
 
 SpinLock vfs_tree_lock{LockRank::Mount};
@@ -25,12 +24,7 @@ void add_mount(FileSystem& file_system, std::string_view path) {
     file_system.root()->ref();
 }
 
-TimeSpec time_since_boot() {
-    uint64_t ns = monotonic_ns();
-    return {static_cast<int64_t>(ns / 1'000'000'000),
-            static_cast<int64_t>(ns % 1'000'000'000)};
-}
-TimeSpec (*clock_source)() = time_since_boot;
+TimeSpec (*clock_source)();
 
 }  // namespace
 

@@ -1,26 +1,18 @@
 // Making and removing names: mknod, mkdir, symlink, link, unlink, rmdir.
 #include "kernel/fs/vfs.h"
 
-namespace {
-
-Result<void> expect_absent(Inode& parent, std::string_view name) {
-    auto found = parent.lookup(name);
-    if (found.ok()) {
-        found.value()->unref();
-        return Error(EEXIST);
-    }
-    if (found.error().number() != ENOENT) return found.error();
-    return {};
+Result<InodeRef> vfs_find(Inode& directory, std::string_view name) {
+    auto found = directory.lookup(name);
+    if (!found.ok() && found.error().number() != ENOENT) return found.error();
+    return InodeRef(found.ok() ? found.value() : nullptr);
 }
-
-}  // namespace
 
 Result<void> vfs_make(const WalkContext& context, std::string_view path, uint32_t mode,
                       uint64_t device, std::string_view target) {
     WalkParent at = TRY(vfs_walk_parent(context, path));
     if (at.is_special()) return Error(EEXIST);
     MutexGuard guard(at.parent->mutex);
-    TRY(expect_absent(*at.parent, at.name));
+    if (TRY(vfs_find(*at.parent, at.name))) return Error(EEXIST);
     if (at.trailing_slash && (mode & S_IFMT) != S_IFDIR) return Error(ENOENT);
     if ((mode & S_IFMT) != S_IFLNK) mode &= ~context.umask;
     InodeRef made(TRY(at.parent->create(at.name, mode, device, target)));
@@ -35,7 +27,7 @@ Result<void> vfs_link(const WalkContext& from_context, std::string_view from,
     if (inode->is_directory()) return Error(EPERM);
     if (inode->file_system != at.parent->file_system) return Error(EXDEV);
     MutexGuard guard(at.parent->mutex);
-    TRY(expect_absent(*at.parent, at.name));
+    if (TRY(vfs_find(*at.parent, at.name))) return Error(EEXIST);
     if (at.trailing_slash) return Error(ENOENT);
     return at.parent->link(at.name, *inode);
 }

@@ -13,32 +13,23 @@ Result<File*> open_inode(Inode& inode, uint32_t flags, bool created) {
     if (inode.type() == S_IFSOCK) return Error(ENXIO);
     bool changes = (flags & O_ACCMODE) != O_RDONLY || (flags & (O_TRUNC | O_CREAT)) != 0;
     if (inode.is_directory() && changes) return Error(EISDIR);
-    File* file = TRY(inode.open(flags));
+    FileRef file(TRY(inode.open(flags)));
     file->flags = flags & ~kOpenOnly;
-    if ((flags & O_TRUNC) && inode.type() == S_IFREG && !created) {
-        auto truncated = inode.truncate(0);
-        if (!truncated.ok()) {
-            file->unref();
-            return truncated.error();
-        }
-    }
-    return file;
+    if ((flags & O_TRUNC) && inode.type() == S_IFREG && !created) TRY(inode.truncate(0));
+    return file.release();
 }
 
 // Finds `name` in `parent` or creates it there, atomically.
-Result<Inode*> find_or_create(const WalkContext& context, Inode& parent,
+Result<InodeRef> find_or_create(const WalkContext& context, Inode& parent,
                               std::string_view name, uint32_t flags, uint32_t mode,
                               bool& created) {
     MutexGuard guard(parent.mutex);
-    auto found = parent.lookup(name);
-    if (found.ok()) {
-        if ((flags & O_EXCL) == 0) return found;
-        found.value()->unref();
-        return Error(EEXIST);
-    }
-    if (found.error().number() != ENOENT) return found;
+    InodeRef found = TRY(vfs_find(parent, name));
+    if (found && (flags & O_EXCL) != 0) return Error(EEXIST);
+    if (found) return found;
     created = true;
-    return parent.create(name, S_IFREG | (mode & 07777 & ~context.umask), 0, {});
+    return InodeRef(
+        TRY(parent.create(name, S_IFREG | (mode & 07777 & ~context.umask), 0, {})));
 }
 
 Result<File*> open_creating(WalkContext context, std::string_view path, uint32_t flags,
@@ -49,8 +40,8 @@ Result<File*> open_creating(WalkContext context, std::string_view path, uint32_t
         WalkParent at = TRY(vfs_walk_parent(context, path));
         if (at.trailing_slash || at.is_special()) return Error(EISDIR);
         bool created = false;
-        InodeRef inode(
-            TRY(find_or_create(context, *at.parent, at.name, flags, mode, created)));
+        InodeRef inode =
+            TRY(find_or_create(context, *at.parent, at.name, flags, mode, created));
         if (inode->type() != S_IFLNK || (flags & O_NOFOLLOW))
             return open_inode(*inode, flags, created);
         if (Inode* target = TRY(inode->link_target())) {

@@ -3,8 +3,8 @@
 //
 // Lock order: rename_mutex when the directories differ, so that the tree above them holds
 // still and "into its own subtree" can be decided; then both directories' Mutexes.
-// Everyone else holds one directory at a time, and the pair is taken by trying and
-// backing off, so no order between directories is needed.
+// Everyone else holds one directory at a time, so whoever holds the first of the pair waits
+// for nobody who could wait for it, and no order between directories is needed.
 #include <optional>
 
 #include "kernel/fs/vfs.h"
@@ -12,29 +12,6 @@
 namespace {
 
 Mutex rename_mutex{LockRank::Rename};
-
-// Both directories' Mutexes; they may be one and the same.
-class DirectoryPair {
-  public:
-    DirectoryPair(Inode& a, Inode& b) NO_THREAD_SAFETY_ANALYSIS : a_(a), b_(b) {
-        Inode *first = &a, *second = &b;
-        first->mutex.lock();
-        while (first != second && !second->mutex.try_lock()) {
-            first->mutex.unlock();
-            std::swap(first, second);
-            first->mutex.lock();  // sleeps until the one that was taken is free
-        }
-    }
-    ~DirectoryPair() NO_THREAD_SAFETY_ANALYSIS {
-        a_.mutex.unlock();
-        if (&a_ != &b_) b_.mutex.unlock();
-    }
-    DirectoryPair(const DirectoryPair&) = delete;
-    DirectoryPair& operator=(const DirectoryPair&) = delete;
-
-  private:
-    Inode &a_, &b_;
-};
 
 // Is `directory` the same as `below` or above it?
 bool is_ancestor(Inode* directory, Inode* below) {
@@ -60,12 +37,7 @@ Result<void> check_replaced(const WalkParent& from, Inode& moved, Inode& replace
 Result<void> rename_locked(const WalkParent& from, const WalkParent& to, bool no_replace,
                            InodeRef& replaced) {
     InodeRef moved(TRY(from.parent->lookup(from.name)));
-    auto found = to.parent->lookup(to.name);
-    if (found.ok()) {
-        replaced.reset(found.value());
-    } else if (found.error().number() != ENOENT) {
-        return found.error();
-    }
+    replaced = TRY(vfs_find(*to.parent, to.name));
     if (!moved->is_directory() && (from.trailing_slash || to.trailing_slash))
         return Error(ENOTDIR);
     if (replaced && no_replace) return Error(EEXIST);
@@ -93,8 +65,10 @@ Result<void> vfs_rename(const WalkContext& from_context, std::string_view from_p
     WalkParent to = TRY(find_place(to_context, to_path));
     if (from.parent->file_system != to.parent->file_system) return Error(EXDEV);
     InodeRef replaced;
-    std::optional<MutexGuard> rename;
-    if (from.parent.get() != to.parent.get()) rename.emplace(rename_mutex);
-    DirectoryPair pair(*from.parent, *to.parent);
+    std::optional<MutexGuard> rename, second;
+    bool apart = from.parent.get() != to.parent.get();
+    if (apart) rename.emplace(rename_mutex);
+    MutexGuard first(from.parent->mutex);
+    if (apart) second.emplace(to.parent->mutex);
     return rename_locked(from, to, no_replace, replaced);
 }

@@ -33,7 +33,7 @@ const char* signal_name(int signal) {
 }
 
 Result<SignalActions*> SignalActions::create() {
-    static_assert(sizeof(SignalActions) <= kSlabMaxSize);
+    static_assert(sizeof(SignalActions) <= kPageSize);  // kmalloc: one frame
     auto* actions = TRY(make<SignalActions>());
     actions->ignored_.store(kIgnoredByDefault, std::memory_order_relaxed);
     return actions;
@@ -53,15 +53,12 @@ void SignalActions::unref() {
 
 abi::SigAction SignalActions::get(int signal) {
     SpinGuard guard(lock_);
-    return actions_[signal - 1].unpack();
+    return actions_[signal - 1];
 }
 
 abi::SigAction SignalActions::set(int signal, const abi::SigAction& action) {
     SpinGuard guard(lock_);
-    Packed& packed = actions_[signal - 1];
-    abi::SigAction old = packed.unpack();
-    packed = {action.handler, action.restorer, action.mask,
-              static_cast<uint32_t>(action.flags)};
+    abi::SigAction old = std::exchange(actions_[signal - 1], action);
     SignalSet bit = signal_bit(signal);
     bool ignore = action.handler == abi::kSigIgnore ||
                   (action.handler == abi::kSigDefault && (bit & kIgnoredByDefault) != 0);
@@ -76,7 +73,7 @@ void SignalActions::reset_handlers() {
     for (int i = 0; i < kSignalCount; i++) {
         bool ignore = actions_[i].handler == abi::kSigIgnore;
         if (ignore) ignored |= signal_bit(i + 1);
-        actions_[i] = {.handler = ignore ? abi::kSigIgnore : abi::kSigDefault};
+        actions_[i] = {ignore ? abi::kSigIgnore : abi::kSigDefault, 0, 0, 0};
     }
     ignored_.store(ignored, std::memory_order_relaxed);
 }

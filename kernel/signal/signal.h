@@ -60,14 +60,7 @@ class SignalActions {
   private:
     SignalActions() = default;
 
-    // Small enough for all of it to fit one slab object of 2 KiB.
-    struct [[gnu::packed]] Packed {
-        uint64_t handler = 0, restorer = 0;
-        SignalSet mask = 0;
-        uint32_t flags = 0;
-        abi::SigAction unpack() const { return {handler, flags, restorer, mask}; }
-    };
-    Packed actions_[kSignalCount];  // of signal n at n - 1
+    abi::SigAction actions_[kSignalCount] = {};  // of signal n at n - 1
     std::atomic<SignalSet> ignored_{0};
     std::atomic<uint32_t> references_{1};
     SpinLock lock_{LockRank::Signal};

@@ -64,16 +64,6 @@ Result<void> become_process(Thread& thread) {
     return link_thread(*process, thread);
 }
 
-const char* explain(int error) {
-    switch (error) {
-        case ENOENT: return "ENOENT (is the initramfs there, with this file and its interpreter?)";
-        case EACCES: return "EACCES (is it an executable file?)";
-        case ENOEXEC: return "ENOEXEC (is it an x86-64 program?)";
-        case ENOMEM: return "ENOMEM (out of memory)";
-        default: return "unexpected error";
-    }
-}
-
 }  // namespace
 
 void start_init(const char* path) {
@@ -83,10 +73,9 @@ void start_init(const char* path) {
         open_console(*thread.process);
         result = exec_init(path);
     }
-    if (!result.ok()) {
-        int error = result.error().number();
-        panic("cannot run %s: %s, errno %d", path, explain(error), error);
-    }
+    if (!result.ok())
+        panic("cannot run %s: errno %d (is the initramfs there, with this program and its "
+              "interpreter?)", path, result.error().number());
     x86::cli();
     user_return_work(thread.user_frame);
     trap_return(thread.user_frame);
