@@ -5,7 +5,6 @@
 // reads and writes of one description do not interleave). Streams do not take it.
 #include "kernel/fs/file.h"
 
-#include "kernel/fs/file_lock.h"
 #include "kernel/fs/vfs.h"
 
 void File::unref() {
@@ -50,7 +49,7 @@ Result<uint64_t> File::seek(int64_t distance, int whence) {
 
 // ---- Inodes ----
 
-Inode::~Inode() { file_locks_release(*this, nullptr); }
+Inode::~Inode() = default;
 
 void Inode::unref() {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_self();

@@ -42,14 +42,13 @@ FileLock* find_conflict(Inode& inode, const void* owner, LockType type,
     return nullptr;
 }
 
-// Takes [range] out of the owner's locks (nullptr: of everybody's), cutting those that reach beyond it. One may fall
+// Takes [range] out of the owner's locks, cutting those that reach beyond it. One may fall
 // in two: the second part is taken from `spares`.
 void cut(Inode& inode, const void* owner, const LockRange& range, LockList& spares)
     REQUIRES(lock_table) {
     for (FileLock *lock = locks.front(), *next; lock != nullptr; lock = next) {
         next = locks.next(lock);
-        if (lock->inode != &inode || (owner != nullptr && lock->owner != owner) ||
-            !overlaps(lock->range, range))
+        if (lock->inode != &inode || lock->owner != owner || !overlaps(lock->range, range))
             continue;
         bool head = lock->range.start < range.start;
         bool tail = lock->range.end > range.end;

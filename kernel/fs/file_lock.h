@@ -25,7 +25,7 @@ Result<void> file_lock(Inode& inode, const void* owner, const LockInfo& wanted, 
 // Finds the first lock of somebody else that stands in the way of `lock`, and puts it there.
 bool file_lock_conflict(Inode& inode, const void* owner, LockInfo& lock);
 // Drops all locks of `owner`: a process closed a descriptor of the file (POSIX fcntl: any
-// close drops them all). nullptr: of everybody, the file is gone. Costs nothing until somebody locks a file.
+// close drops them all). Costs nothing until somebody locks a file.
 void file_locks_drop(Inode& inode, const void* owner);
 extern std::atomic<uint32_t> file_lock_calls;
 inline void file_locks_release(Inode& inode, const void* owner) {

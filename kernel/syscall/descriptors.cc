@@ -64,7 +64,7 @@ Result<LockRange> lock_range(File& file, const UserLock& lock) {
                      lock.length == 0 ? LockRange::kToEnd : static_cast<uint64_t>(end)};
 }
 
-Result<void> record_lock(File& file, int command, UserOut<UserLock> place) {
+Result<void> record_lock(int fd, File& file, int command, UserOut<UserLock> place) {
     UserLock lock = TRY(UserIn<UserLock>(place.address()).read());
     if (lock.type < F_RDLCK || lock.type > F_UNLCK) return Error(EINVAL);
     LockInfo info = {static_cast<LockType>(lock.type), TRY(lock_range(file, lock)),
@@ -72,7 +72,11 @@ Result<void> record_lock(File& file, int command, UserOut<UserLock> place) {
     if (command != F_GETLK) {
         if (lock.type == F_RDLCK ? !file.readable() : lock.type == F_WRLCK && !file.writable())
             return Error(EBADF);
-        return file_lock(*file.inode, &files(), info, command == F_SETLKW);
+        TRY(file_lock(*file.inode, &files(), info, command == F_SETLKW));
+        // Another thread may have closed the descriptor before the lock was there to drop.
+        auto open = files().get(fd);
+        if (!open.ok() || &*open.value() != &file) file_locks_release(*file.inode, &files());
+        return {};
     }
     if (lock.type == F_UNLCK) return Error(EINVAL);
     lock.type = F_UNLCK;
@@ -109,7 +113,7 @@ Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
             return uint64_t{0};
         case F_GETLK:
         case F_SETLK:
-        case F_SETLKW: TRY(record_lock(*file, command, argument)); return uint64_t{0};
+        case F_SETLKW: TRY(record_lock(fd, *file, command, argument)); return uint64_t{0};
         case F_GETPIPE_SZ:
             if (file->pipe() == nullptr) return Error(EBADF);
             return uint64_t{file->pipe()->capacity()};
