@@ -7,7 +7,6 @@
 // Symlinks do not recurse: the target is put in front of what is left to walk
 // (PathExpansion, in a page taken at the first link), and the walk goes on with that
 // text.
-#include <optional>
 #include <utility>
 
 #include "kernel/fs/scratch_page.h"
@@ -20,18 +19,19 @@ class Expansion {
   public:
     // Puts the target of `link` in front of `rest`.
     Result<std::string_view> expand(Inode& link, std::string_view rest) {
-        char* page = TRY(page_.get());
-        if (!expansion_) expansion_.emplace(std::span(page, kMaxPath));
-        std::span<char> room = TRY(expansion_->room(rest));
+        if (!std::exchange(begun_, true))
+            expansion_ = PathExpansion({TRY(page_.get()), kMaxPath});
+        std::span<char> room = TRY(expansion_.room(rest));
         size_t length = TRY(link.read_link(room.data(), room.size()));
         if (length >= room.size()) return Error(ENAMETOOLONG);  // perhaps cut short
         if (length == 0) return Error(ENOENT);
-        return expansion_->commit(length);
+        return expansion_.commit(length);
     }
 
   private:
     ScratchPage page_;
-    std::optional<PathExpansion> expansion_;
+    PathExpansion expansion_{{}};
+    bool begun_ = false;
 };
 
 // "..": at the root of the process it stays there, at the root of a mount it leaves it.
