@@ -48,6 +48,7 @@ std::vector<Part> common_parts(uint64_t seed) {
         {"threads", 60, "for n in 1 2 4; do " + run + "--smp $n -- "
                         "'/tests/threads-musl && /tests/threads-glibc' || exit 1; done"},
         {"programs", 120, "grader/checks/programs.sh --smp 2"},
+        {"rewind", 60, "grader/checks/rewind.sh"},
         {"fuzz", 60, "grader/checks/fuzz.sh " + number(4)},
         {"reference", 360, "build/bin/mello grade"},
         {"starter", 150, "build/bin/mello grade --starter --lab " + number(seed % 4 + 1)},

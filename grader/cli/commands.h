@@ -17,10 +17,13 @@ struct RunOptions {
     fs::path extra;
     double timeout = 120;
     fs::path record;  // receives console, stdout, stderr, control and summary; may be empty
+    fs::path script;  // rewind: commands for gdb instead of a person's; may be empty
 };
 int run_in_guest(const RunOptions& options);
 int boot_interactively(const RunOptions& options);
 int debug_with_gdb(const RunOptions& options);
+// Records a run of the command, then replays it under gdb (grader/cli/rewind.cc).
+int rewind_run(const RunOptions& options);
 
 struct GradeOptions {
     std::vector<int> labs;                // empty: all that have a rubric

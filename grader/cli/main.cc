@@ -64,6 +64,14 @@ int main(int argc, char** argv) {
     RunOptions debug;
     CLI::App* debug_app = app.add_subcommand("debug", "boot under gdb");
     machine_options(*debug_app, debug);
+    RunOptions rewind;
+    std::vector<std::string> rewind_words;
+    CLI::App* rewind_app =
+        app.add_subcommand("rewind", "record a run, then step through it in both directions");
+    machine_options(*rewind_app, rewind);
+    rewind_app->add_option("--timeout", rewind.timeout, "seconds, of the recording");
+    rewind_app->add_option("--script", rewind.script, "gdb commands to run, then end");
+    rewind_app->add_option("command", rewind_words, "the command, after --")->required();
 
     GradeOptions grading;
     std::vector<std::string> units;
@@ -94,20 +102,21 @@ int main(int argc, char** argv) {
 
     try {
         run.command = words.size() == 1 ? words[0] : join(words, " ");
+        rewind.command = rewind_words.size() == 1 ? rewind_words[0] : join(rewind_words, " ");
         for (const std::string& unit : units) {
             size_t equals = unit.find('=');
             if (equals == unit.npos) throw InfraError("--units wants LAB_3=ref, lab or a folder");
             grading.units[unit.substr(0, equals)] = unit.substr(equals + 1);
         }
-        for (RunOptions* options : {&run, &boot, &debug}) {
+        for (RunOptions* options : {&run, &boot, &debug, &rewind}) {
             MachineSpec& machine = options->machine;
             make_absolute({&machine.kernel, &machine.initramfs, &options->extra,
-                           &options->record});
+                           &options->record, &options->script});
         }
         make_absolute({&grading.output});
         go_to_root();
         forget_outer_make();
-        for (RunOptions* options : {&run, &boot, &debug}) {
+        for (RunOptions* options : {&run, &boot, &debug, &rewind}) {
             MachineSpec& machine = options->machine;
             if (machine.kernel.empty()) machine.kernel = "build/mello.elf";
             if (machine.initramfs.empty()) machine.initramfs = "build/initramfs.cpio";
@@ -115,6 +124,7 @@ int main(int argc, char** argv) {
         if (*run_app) return run_in_guest(run);
         if (*boot_app) return boot_interactively(boot);
         if (*debug_app) return debug_with_gdb(debug);
+        if (*rewind_app) return rewind_run(rewind);
         if (*grade_app) return grade(grading);
         if (*baseline_app) return baseline(baselines);
         if (*mutants_app) return check_mutants(mutants);

@@ -115,7 +115,7 @@ int debug_with_gdb(const RunOptions& options) {
     Process emulator(command, process);
     fprintf(stderr, "mello: the console goes to build/debug-console.log\n");
     for (int i = 0; i < 100 && !fs::exists(folder.path() / "gdb"); ++i) sleep_seconds(0.05);
-    std::string gdb = "gdb -q -x .gdbinit " + shell_quote(options.machine.kernel.string()) +
+    std::string gdb = "gdb -q -iex 'set auto-load local-gdbinit off' -x .gdbinit " + shell_quote(options.machine.kernel.string()) +
                       " -ex 'target remote " + (folder.path() / "gdb").string() + "'";
     return system(gdb.c_str()) == 0 ? 0 : 1;
 }

@@ -200,8 +200,7 @@ std::string announced(const std::string& mark) {
 
 }  // namespace
 
-GuestResult run_guest(const GuestSpec& spec, const GuestEvents& events) {
-    TempDir folder("mello-run");
+GuestSpec prepare_guest(const GuestSpec& spec, const fs::path& folder) {
     GuestSpec prepared = spec;
     if (!spec.machine.initramfs.empty()) {
         Archive files;
@@ -215,9 +214,15 @@ GuestResult run_guest(const GuestSpec& spec, const GuestEvents& events) {
         for (const auto& [name, content] : spec.files) {
             files.add_file("run/mello/" + name, content);
         }
-        prepared.machine.initramfs = folder.path() / "initramfs.cpio";
+        prepared.machine.initramfs = folder / "initramfs.cpio";
         write_initramfs(prepared.machine.initramfs, spec.machine.initramfs, spec.extra, files);
     }
+    return prepared;
+}
+
+GuestResult run_guest(const GuestSpec& spec, const GuestEvents& events) {
+    TempDir folder("mello-run");
+    GuestSpec prepared = prepare_guest(spec, folder.path());
     std::unique_ptr<Machine> machine = make_machine(prepared.machine, folder.path());
     GuestResult result = run_guest_on(*machine, prepared, events);
     machine->kill();

@@ -52,5 +52,8 @@ struct GuestEvents {
 };
 
 GuestResult run_guest(const GuestSpec& spec, const GuestEvents& events = {});
+// The first half of it: writes the initramfs with the command and the files into `folder`;
+// the result names it.
+GuestSpec prepare_guest(const GuestSpec& spec, const fs::path& folder);
 // The same on a machine that exists already (not started): for the fake one.
 GuestResult run_guest_on(Machine& machine, const GuestSpec& spec, const GuestEvents& events);

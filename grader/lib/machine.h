@@ -24,6 +24,9 @@ struct MachineSpec {
     enum class Clock { Wall, Icount };
     enum class BootPath { Pvh, Grub, Uefi };
     enum class Accelerator { Tcg, Kvm };
+    // QEMU's recording of a run (the clock is the icount one then), and its replay: the
+    // same instructions in the same order, which gdb can also step backwards.
+    enum class Tape { None, Record, Replay };
 
     Emulator emulator = Emulator::Qemu;
     Clock clock = Clock::Wall;
@@ -34,6 +37,8 @@ struct MachineSpec {
     std::string cpu_model = "max";  // QEMU's -cpu
     std::string kernel_arguments;   // the kernel's command line
     bool paused = false;            // stand still before the first instruction (QEMU)
+    Tape tape = Tape::None;
+    fs::path tape_folder;           // where the recording is: `events`, `start.qcow2`
     fs::path kernel;
     fs::path initramfs;
     // What the scorecard calls it: qemu-wall, qemu-icount, bochs-smp, qemu-kvm.

@@ -24,7 +24,15 @@ void add(Words& words, std::initializer_list<std::string> more) {
 // Processor, clock and memory: what makes a run deterministic or fast.
 Words processor(const MachineSpec& spec) {
     Words words = {"qemu-system-x86_64"};
-    if (spec.accelerator == MachineSpec::Accelerator::Kvm) {
+    if (spec.tape != MachineSpec::Tape::None) {
+        // The snapshot of the start is where QEMU begins anew to go one step back.
+        const char* mode = spec.tape == MachineSpec::Tape::Record ? "record" : "replay";
+        std::string folder = spec.tape_folder.string();
+        add(words, {"-accel", "tcg", "-cpu", spec.cpu_model, "-icount",
+                    std::string("shift=0,rr=") + mode + ",rrfile=" + folder +
+                        "/events,rrsnapshot=start",
+                    "-drive", "file=" + folder + "/start.qcow2,if=none,id=start"});
+    } else if (spec.accelerator == MachineSpec::Accelerator::Kvm) {
         add(words, {"-accel", "kvm", "-cpu", "host"});
     } else if (spec.clock == MachineSpec::Clock::Icount) {
         add(words, {"-accel", "tcg", "-icount", "shift=0,sleep=off", "-rtc",
