@@ -28,10 +28,13 @@ Words processor(const MachineSpec& spec) {
         // The snapshot of the start is where QEMU begins anew to go one step back.
         const char* mode = spec.tape == MachineSpec::Tape::Record ? "record" : "replay";
         std::string folder = spec.tape_folder.string();
+        // Without vapic=off QEMU 7.2 deadlocks when it loads that snapshot: the device calls
+        // into the CPU's thread, which waits for the lock of the recording.
         add(words, {"-accel", "tcg", "-cpu", spec.cpu_model, "-icount",
                     std::string("shift=0,rr=") + mode + ",rrfile=" + folder +
                         "/events,rrsnapshot=start",
-                    "-drive", "file=" + folder + "/start.qcow2,if=none,id=start"});
+                    "-drive", "file=" + folder + "/start.qcow2,if=none,id=start",
+                    "-global", "apic-common.vapic=off"});
     } else if (spec.accelerator == MachineSpec::Accelerator::Kvm) {
         add(words, {"-accel", "kvm", "-cpu", "host"});
     } else if (spec.clock == MachineSpec::Clock::Icount) {
