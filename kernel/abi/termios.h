@@ -20,6 +20,7 @@ static_assert(sizeof(Termios) == 36);
 
 struct WindowSize {
     uint16_t rows, columns, x_pixels, y_pixels;
+    bool operator==(const WindowSize&) const = default;
 };
 
 // What a terminal starts with (Linux tty_std_termios).

@@ -52,7 +52,7 @@ class File {
     virtual uint32_t poll(uint32_t events, PollTable*) {
         return events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
     }
-    virtual Result<uint64_t> ioctl(uint32_t, VirtAddr) { return Error(ENOTTY); }
+    virtual Result<void> ioctl(uint32_t, VirtAddr) { return Error(ENOTTY); }
     virtual Result<void> truncate(uint64_t) { return Error(EINVAL); }
     virtual Pipe* pipe() { return nullptr; }  // the pipe that this is an end of
     virtual PageSource* page_source() { return inode->page_source(); }

@@ -28,10 +28,9 @@ class PipeFile final : public File {
         return pipe_.write(buffer, nonblocking());
     }
     uint32_t poll(uint32_t events, PollTable* table) override;
-    Result<uint64_t> ioctl(uint32_t request, VirtAddr argument) override {
+    Result<void> ioctl(uint32_t request, VirtAddr argument) override {
         if (request != FIONREAD) return Error(ENOTTY);
-        TRY(UserOut<int32_t>(argument).write(static_cast<int32_t>(pipe_.used())));
-        return uint64_t{0};
+        return UserOut<int32_t>(argument).write(static_cast<int32_t>(pipe_.used()));
     }
     Pipe* pipe() override { return &pipe_; }
 

@@ -127,12 +127,11 @@ Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
 
 // ---- ioctl ----
 
-Result<uint64_t> sys_ioctl(int fd, uint32_t request, VirtAddr argument) {
+Result<void> sys_ioctl(int fd, uint32_t request, VirtAddr argument) {
     FileRef file = TRY(files().get(fd));
     if (request == FIONREAD && file->inode->type() == S_IFREG) {
         uint64_t left = file->size() - std::min(file->size(), file->offset);
-        TRY(UserOut<int32_t>(argument).write(static_cast<int32_t>(left)));
-        return uint64_t{0};
+        return UserOut<int32_t>(argument).write(static_cast<int32_t>(left));
     }
     return file->ioctl(request, argument);
 }

@@ -18,61 +18,39 @@ struct UserDirent {  // struct linux_dirent64, up to the name
 } __attribute__((packed));
 static_assert(sizeof(UserDirent) == 19);
 
-// Collects records and copies them out in pieces: directories have many small entries.
-class DirentWriter {
-  public:
-    DirentWriter(VirtAddr out, uint32_t size) : out_(out), left_(size) {}
+// Where the next record goes, in kernel memory.
+struct DirentWriter {
+    char* at;
+    size_t left;
+    uint64_t position = 0;  // behind the last record
+    bool full = false;
 
-    // False: the caller's buffer is full, or faulted.
-    bool add(std::string_view name, uint64_t inode, uint8_t type,
-             uint64_t next_position) {
+    bool add(std::string_view name, uint64_t inode, uint8_t type, uint64_t next_position) {
         size_t size = round_up(sizeof(UserDirent) + name.size() + 1, 8);
-        if (size > left_) return false;
-        if (size > sizeof piece_ - used_ && !flush()) return false;
-        char* record = piece_ + used_;
+        full = size > left;
+        if (full) return false;
         UserDirent head = {inode, static_cast<int64_t>(next_position),
                            static_cast<uint16_t>(size), type};
-        memset(record + size - 8, 0,
-               8);  // the padding; the name may overwrite some of it
-        memcpy(record, &head, sizeof head);
-        memcpy(record + sizeof head, name.data(), name.size());
-        record[sizeof head + name.size()] = '\0';
-        used_ += size;
-        left_ -= size;
-        total_ += size;
-        position_ = next_position;
+        memset(at + size - 8, 0, 8);  // the padding; the name may overwrite some of it
+        memcpy(at, &head, sizeof head);
+        memcpy(at + sizeof head, name.data(), name.size());
+        at[sizeof head + name.size()] = '\0';
+        at += size;
+        left -= size;
+        position = next_position;
         return true;
     }
-    bool flush() {
-        faulted_ |= !copy_to_user(out_, piece_, used_).ok();
-        out_ += used_;
-        used_ = 0;
-        return !faulted_;
-    }
-    bool faulted() const { return faulted_; }
-    size_t total() const { return total_; }
-    uint64_t position() const { return position_; }
-
-  private:
-    char piece_[1024];
-    size_t used_ = 0, total_ = 0;
-    VirtAddr out_;
-    size_t left_;
-    uint64_t position_ = 0;
-    bool faulted_ = false;
 };
 
 }  // namespace
 
+// A page of records at most: the caller asks again.
 Result<size_t> sys_getdents64(int fd, VirtAddr out, uint32_t size) {
     FileRef file = TRY(current_process().files->get(fd));
     if (!file->inode->is_directory()) return Error(ENOTDIR);
-    if (!is_user_range(out, size)) return Error(EFAULT);
-    DirentWriter writer(out, size);
-    struct Visit {
-        DirentWriter& writer;
-        bool full = false;
-    } visit{writer};
+    ScratchPage page;
+    char* records = TRY(page.get());
+    DirentWriter writer{records, std::min<size_t>(size, kPageSize)};
     MutexGuard offset_guard(file->offset_mutex);
     {
         MutexGuard guard(file->inode->mutex);
@@ -80,18 +58,16 @@ Result<size_t> sys_getdents64(int fd, VirtAddr out, uint32_t size) {
             file->offset,
             [](void* context, std::string_view name, uint64_t inode, uint8_t type,
                uint64_t next_position) {
-                auto& visit = *static_cast<Visit*>(context);
-                visit.full = !visit.writer.add(name, inode, type, next_position);
-                return !visit.full;
+                return static_cast<DirentWriter*>(context)->add(name, inode, type,
+                                                                next_position);
             },
-            &visit));
+            &writer));
     }
-    writer.flush();
-    if (writer.faulted()) return Error(EFAULT);
-    if (writer.total() == 0)
-        return visit.full ? Result<size_t>(Error(EINVAL)) : size_t{0};
-    file->offset = writer.position();
-    return writer.total();
+    auto total = static_cast<size_t>(writer.at - records);
+    if (total == 0) return writer.full ? Result<size_t>(Error(EINVAL)) : size_t{0};
+    TRY(copy_to_user(out, records, total));
+    file->offset = writer.position;
+    return total;
 }
 
 // ---- The working directory ----

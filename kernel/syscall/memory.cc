@@ -56,20 +56,4 @@ Result<void> sys_madvise(VirtAddr address, uint64_t size, int advice) {
     return space().advise(address, size, advice);
 }
 
-// Files live in memory: a shared mapping is the file, there is nothing to write back.
-Result<void> sys_msync(VirtAddr address, uint64_t size, int flags) {
-    constexpr int kAsync = 1, kInvalidate = 2, kSync = 4;
-    if (!is_aligned(address, kPageSize) || (flags & ~(kAsync | kInvalidate | kSync)) != 0 ||
-        (flags & (kAsync | kSync)) == (kAsync | kSync))
-        return Error(EINVAL);
-    if (!is_user_range(address, size)) return Error(ENOMEM);
-    MutexGuard guard(space().mutex);
-    for (VirtAddr at = address; at < address + size;) {
-        Region* region = space().find_region(at);
-        if (region == nullptr) return Error(ENOMEM);
-        at = region->end;
-    }
-    return {};
-}
-
 Result<VirtAddr> sys_brk(VirtAddr end) { return space().set_break(end); }

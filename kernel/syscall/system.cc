@@ -1,4 +1,6 @@
 // System calls: the machine as a whole, limits, and what has no better place.
+#include <algorithm>
+
 #include "kernel/arch/paging.h"
 #include "kernel/arch/power.h"
 #include "kernel/arch/tsc.h"
@@ -10,33 +12,10 @@
 #include "kernel/syscall/calls.h"
 #include "kernel/task/clock.h"
 
-namespace {
-
-// ---- Names ----
-
-SpinLock name_lock{LockRank::Process};
-char host_name[65] GUARDED_BY(name_lock) = "mello";
-
-}  // namespace
-
 // The release is that of the Linux whose interface this is: C libraries compare it with the
 // oldest kernel that they can run on.
 Result<void> sys_uname(UserOut<abi::UnameText> out) {
-    abi::UnameText text = {"MelloOS", "", "6.1.0-mello", "#1 SMP", "x86_64", "(none)"};
-    {
-        SpinGuard guard(name_lock);
-        memcpy(text.node, host_name, sizeof text.node);
-    }
-    return out.write(text);
-}
-
-Result<void> sys_sethostname(VirtAddr name, uint64_t length) {
-    char text[sizeof host_name] = {};
-    if (length >= sizeof text) return Error(EINVAL);
-    TRY(copy_from_user(text, name, length));
-    SpinGuard guard(name_lock);
-    memcpy(host_name, text, sizeof text);
-    return {};
+    return out.write({"MelloOS", "mello", "6.1.0-mello", "#1 SMP", "x86_64", "(none)"});
 }
 
 // ---- The machine ----
@@ -53,9 +32,9 @@ Result<void> sys_sysinfo(UserOut<abi::SystemInfo> out) {
 }
 
 Result<void> sys_reboot(uint32_t magic1, uint32_t magic2, uint32_t command) {
-    bool known = false;
-    for (uint32_t magic : abi::kRebootMagic2) known |= magic == magic2;
-    if (magic1 != abi::kRebootMagic1 || !known) return Error(EINVAL);
+    const auto& known = abi::kRebootMagic2;
+    if (magic1 != abi::kRebootMagic1 || std::ranges::count(known, magic2) == 0)
+        return Error(EINVAL);
     switch (command) {
         case abi::kRebootRestart: machine_reboot();
         case abi::kRebootHalt:
@@ -74,8 +53,7 @@ Result<uint64_t> copy_log(VirtAddr out, uint64_t size) {
     size_t at = total > size ? total - size : 0;
     uint64_t copied = 0;
     while (copied < size) {
-        size_t wanted = size - copied < kPageSize ? size - copied : kPageSize;
-        size_t part = log_read(at, buffer, wanted);
+        size_t part = log_read(at, buffer, std::min(size - copied, kPageSize));
         if (part == 0) break;
         TRY(copy_to_user(out + copied, buffer, part));
         at += part;
@@ -104,17 +82,16 @@ Result<uint64_t> sys_syslog(int type, VirtAddr out, int size) {
 Result<size_t> sys_getrandom(VirtAddr out, uint64_t size, uint32_t flags) {
     constexpr uint32_t kKnown = 7;  // GRND_NONBLOCK, _RANDOM, _INSECURE: all the same here
     if ((flags & ~kKnown) != 0) return Error(EINVAL);
-    if (size > INT32_MAX) size = INT32_MAX;
+    size = std::min<uint64_t>(size, INT32_MAX);
     if (!is_user_range(out, size)) return Error(EFAULT);
     char buffer[256];
     size_t done = 0;
     while (done < size) {
-        size_t part = size - done < sizeof buffer ? size - done : sizeof buffer;
+        size_t part = std::min(size - done, sizeof buffer);
         random_fill(buffer, part);
         size_t copied = copy_to_user_partial(out + done, buffer, part);
         done += copied;
-        if (copied < part) break;
-        if (sleep_interrupted()) break;
+        if (copied < part || sleep_interrupted()) break;
         maybe_yield();
     }
     if (done == 0 && size != 0) return Error(EFAULT);
@@ -162,35 +139,22 @@ Result<void> sys_arch_prctl(int option, uint64_t argument) {
 
 // ---- Resource limits ----
 
-namespace {
-
-Result<void> set_limit(Process& process, uint32_t resource, ResourceLimit wanted) {
-    ResourceLimit& limit = process.limits[resource];
-    if (wanted.soft > wanted.hard) return Error(EINVAL);
-    if (resource == kLimitFiles) {
-        constexpr uint64_t kMost = FdTable::kMaxDescriptors;
-        if (wanted.hard > kMost) return Error(EPERM);
-        if (process.files != nullptr) process.files->limit = static_cast<int>(wanted.soft);
-    }
-    if (resource == kLimitAddressSpace && process.space != nullptr)
-        process.space->limit_bytes = wanted.soft;
-    limit = wanted;
-    return {};
-}
-
-}  // namespace
-
+// Of the calling process only.
 Result<void> sys_prlimit64(int32_t pid, uint32_t resource, UserIn<ResourceLimit> limit,
                            UserOut<ResourceLimit> old) {
+    Process& process = current_process();
+    if (pid != 0 && pid != process.pid) return Error(ESRCH);
     if (resource >= kResourceLimitCount) return Error(EINVAL);
-    ResourceLimit wanted = {}, before;
-    if (!limit.is_null()) wanted = TRY(limit.read());
-    {
-        MutexGuard tree(process_tree);
-        Process* process = pid == 0 ? &current_process() : find_process(pid);
-        if (process == nullptr) return Error(ESRCH);
-        before = process->limits[resource];
-        if (!limit.is_null()) TRY(set_limit(*process, resource, wanted));
+    ResourceLimit before = process.limits[resource];
+    if (!limit.is_null()) {
+        ResourceLimit wanted = TRY(limit.read());
+        if (wanted.soft > wanted.hard) return Error(EINVAL);
+        if (resource == kLimitFiles) {
+            if (wanted.hard > FdTable::kMaxDescriptors) return Error(EPERM);
+            process.files->limit = static_cast<int>(wanted.soft);
+        }
+        if (resource == kLimitAddressSpace) process.space->limit_bytes = wanted.soft;
+        process.limits[resource] = wanted;
     }
     return old.is_null() ? Result<void>{} : old.write(before);
 }

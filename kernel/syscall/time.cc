@@ -117,12 +117,10 @@ Result<int64_t> sys_times(UserOut<abi::ProcessTicks> ticks) {
 }
 
 Result<void> sys_getrusage(int who, UserOut<abi::ResourceUsage> usage) {
-    constexpr int kSelf = 0, kChildren = -1, kThread = 1;
+    constexpr int kSelf = 0, kChildren = -1;
     Process& process = current_process();
-    if (who != kSelf && who != kChildren && who != kThread) return Error(EINVAL);
-    Usage used = process_usage(process);  // brings the thread's up to now, too
-    if (who == kChildren) used = process.dead_children;
-    if (who == kThread) used = current_thread()->used;
+    if (who != kSelf && who != kChildren) return Error(EINVAL);
+    Usage used = who == kSelf ? process_usage(process) : process.dead_children;
     abi::ResourceUsage out = {};
     out.user = to_time_val(used.user_ns);
     out.system = to_time_val(used.system_ns);
@@ -154,37 +152,27 @@ struct AlarmState {
     uint64_t value_ns, interval_ns;
 };
 
-// Returns what is in force; `wanted` (nullptr: no change) takes its place, value_ns 0: off.
-AlarmState exchange_alarm(const AlarmState* wanted) {
+// Returns what was in force; `wanted` takes its place, value_ns 0: off.
+AlarmState exchange_alarm(const AlarmState& wanted) {
     AlarmTimer& alarm = current_process().alarm;
     MutexGuard tree(process_tree);
     AlarmState old = {0, 0};
     bool armed = alarm.armed.load(std::memory_order_acquire);
     uint64_t now = monotonic_ns();
     if (armed) old = {alarm.deadline_ns > now ? alarm.deadline_ns - now : 1, alarm.interval_ns};
-    if (wanted == nullptr) return old;
     if (armed) timer_cancel(alarm);
-    alarm.armed.store(wanted->value_ns != 0, std::memory_order_relaxed);
-    if (wanted->value_ns == 0) return old;
+    alarm.armed.store(wanted.value_ns != 0, std::memory_order_relaxed);
+    if (wanted.value_ns == 0) return old;
     alarm.callback = alarm_fired;
-    alarm.deadline_ns = now + wanted->value_ns;
-    alarm.interval_ns = wanted->interval_ns;
+    alarm.deadline_ns = now + wanted.value_ns;
+    alarm.interval_ns = wanted.interval_ns;
     timer_start(alarm);
     return old;
-}
-
-abi::IntervalTimer to_interval_timer(const AlarmState& state) {
-    return {to_time_val(state.interval_ns), to_time_val(state.value_ns)};
 }
 
 constexpr int kTimerReal = 0;  // ITIMER_REAL, the only kind there is
 
 }  // namespace
-
-Result<void> sys_getitimer(int which, UserOut<abi::IntervalTimer> value) {
-    if (which != kTimerReal) return Error(EINVAL);
-    return value.write(to_interval_timer(exchange_alarm(nullptr)));
-}
 
 Result<void> sys_setitimer(int which, UserIn<abi::IntervalTimer> value,
                            UserOut<abi::IntervalTimer> old) {
@@ -194,13 +182,13 @@ Result<void> sys_setitimer(int which, UserIn<abi::IntervalTimer> value,
         abi::IntervalTimer timer = TRY(value.read());
         wanted = {TRY(to_ns(timer.value)), TRY(to_ns(timer.interval))};
     }
-    AlarmState before = exchange_alarm(&wanted);
-    return old.is_null() ? Result<void>{} : old.write(to_interval_timer(before));
+    AlarmState before = exchange_alarm(wanted);
+    if (old.is_null()) return {};
+    return old.write({to_time_val(before.interval_ns), to_time_val(before.value_ns)});
 }
 
 // Whole seconds, rounded up: 0 would say that there was no alarm.
 Result<uint32_t> sys_alarm(uint32_t seconds) {
-    AlarmState wanted = {seconds * kNsPerSecond, 0};
-    AlarmState before = exchange_alarm(&wanted);
+    AlarmState before = exchange_alarm({seconds * kNsPerSecond, 0});
     return static_cast<uint32_t>((before.value_ns + kNsPerSecond - 1) / kNsPerSecond);
 }

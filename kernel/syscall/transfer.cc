@@ -17,15 +17,12 @@ namespace {
 constexpr uint64_t kMaxTransfer = 0x7ffff000;  // as Linux: the most one call moves
 constexpr int kMaxVectors = 1024;              // IOV_MAX
 
-Result<FileRef> open_for_reading(int fd) {
-    FileRef file = TRY(current_process().files->get(fd));
-    if (!file->readable()) return Error(EBADF);
-    return file;
-}
+enum class Direction : uint8_t { Read, Write };
 
-Result<FileRef> open_for_writing(int fd) {
+Result<FileRef> open_for(Direction direction, int fd) {
     FileRef file = TRY(current_process().files->get(fd));
-    if (!file->writable()) return Error(EBADF);
+    if (direction == Direction::Read ? !file->readable() : !file->writable())
+        return Error(EBADF);
     return file;
 }
 
@@ -81,26 +78,17 @@ Result<IoBuffer> UserMemory::vectors(VirtAddr address, int count) {
 
 // The transfers of read and write and their relatives. `memory` gives the buffer once the
 // descriptor is known to be good; without `offset` the file's own counts.
-template <typename Memory>
-Result<size_t> do_read(int fd, Memory memory, std::optional<int64_t> offset = {}) {
-    FileRef file = TRY(open_for_reading(fd));
+template <Direction direction, typename Memory>
+Result<size_t> transfer(int fd, Memory memory, std::optional<int64_t> offset = {}) {
+    constexpr bool kReads = direction == Direction::Read;
+    FileRef file = TRY(open_for(direction, fd));
     UserMemory user;
     IoBuffer buffer = TRY(memory(user));
-    if (!offset) return file->read(buffer);
+    if (!offset) return kReads ? file->read(buffer) : or_sigpipe(file->write(buffer));
     if (*offset < 0) return Error(EINVAL);
     if (!file->seekable()) return Error(ESPIPE);
-    return file->read_at(buffer, static_cast<uint64_t>(*offset));
-}
-
-template <typename Memory>
-Result<size_t> do_write(int fd, Memory memory, std::optional<int64_t> offset = {}) {
-    FileRef file = TRY(open_for_writing(fd));
-    UserMemory user;
-    IoBuffer buffer = TRY(memory(user));
-    if (!offset) return or_sigpipe(file->write(buffer));
-    if (*offset < 0) return Error(EINVAL);
-    if (!file->seekable()) return Error(ESPIPE);
-    return file->write_at(buffer, static_cast<uint64_t>(*offset));
+    auto at = static_cast<uint64_t>(*offset);
+    return kReads ? file->read_at(buffer, at) : file->write_at(buffer, at);
 }
 
 auto range(VirtAddr address, uint64_t size) {
@@ -113,22 +101,22 @@ auto vectors(VirtAddr address, int count) {
 }  // namespace
 
 Result<size_t> sys_read(int fd, VirtAddr to, uint64_t size) {
-    return do_read(fd, range(to, size));
+    return transfer<Direction::Read>(fd, range(to, size));
 }
 Result<size_t> sys_write(int fd, VirtAddr from, uint64_t size) {
-    return do_write(fd, range(from, size));
+    return transfer<Direction::Write>(fd, range(from, size));
 }
 Result<size_t> sys_pread64(int fd, VirtAddr to, uint64_t size, int64_t offset) {
-    return do_read(fd, range(to, size), offset);
+    return transfer<Direction::Read>(fd, range(to, size), offset);
 }
 Result<size_t> sys_pwrite64(int fd, VirtAddr from, uint64_t size, int64_t offset) {
-    return do_write(fd, range(from, size), offset);
+    return transfer<Direction::Write>(fd, range(from, size), offset);
 }
 Result<size_t> sys_readv(int fd, VirtAddr iovecs, int count) {
-    return do_read(fd, vectors(iovecs, count));
+    return transfer<Direction::Read>(fd, vectors(iovecs, count));
 }
 Result<size_t> sys_writev(int fd, VirtAddr iovecs, int count) {
-    return do_write(fd, vectors(iovecs, count));
+    return transfer<Direction::Write>(fd, vectors(iovecs, count));
 }
 Result<uint64_t> sys_lseek(int fd, int64_t offset, int whence) {
     FileRef file = TRY(current_process().files->get(fd));
@@ -174,8 +162,8 @@ Result<size_t> send(File& out, File& in, uint64_t offset, uint64_t size) {
 }  // namespace
 
 Result<size_t> sys_sendfile(int out_fd, int in_fd, VirtAddr offset, uint64_t size) {
-    FileRef in = TRY(open_for_reading(in_fd));
-    FileRef out = TRY(open_for_writing(out_fd));
+    FileRef in = TRY(open_for(Direction::Read, in_fd));
+    FileRef out = TRY(open_for(Direction::Write, out_fd));
     if (!in->seekable() || in->page_source() == nullptr) return Error(EINVAL);
     if (out->flags & O_APPEND) return Error(EINVAL);
     size = std::min(size, kMaxTransfer);

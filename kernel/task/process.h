@@ -146,9 +146,7 @@ class ProcessWalk {
 // thread that becomes it. Panics with the reason when the program cannot be run.
 [[noreturn]] void start_init(const char* path);
 
-// Sends a signal (kill(2) without the permission check): to a process, to all of a group, or
-// to one thread. ESRCH. Any thread context; process_tree not held.
-Result<void> signal_process(int32_t pid, int signal);
+// Sends a signal: to all of a group, or to one thread. ESRCH. Any thread context; process_tree not held.
 Result<void> signal_process_group(int32_t group, int signal);
 // The caller sees to it that the thread lives: itself, or under its process's lock.
 void signal_thread(Thread& thread, int signal);

@@ -102,14 +102,6 @@ bool post_group_signal(int32_t group, int signal) {
     return found;
 }
 
-Result<void> signal_process(int32_t pid, int signal) {
-    MutexGuard guard(process_tree);
-    Process* process = find_process(pid);
-    if (process == nullptr) return Error(ESRCH);
-    if (signal != 0) post_signal(*process, signal);
-    return {};
-}
-
 Result<void> signal_process_group(int32_t group, int signal) {
     MutexGuard guard(process_tree);
     if (!post_group_signal(group, signal)) return Error(ESRCH);

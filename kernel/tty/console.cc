@@ -28,7 +28,7 @@ class ConsoleDevice final : public TerminalDevice {
   public:
     size_t write(const char* data, size_t size) override {
         for (size_t done = 0; done < size;) {
-            size_t n = size - done < kChunk ? size - done : kChunk;
+            size_t n = std::min(size - done, kChunk);
             if (kernel_options.serial_console) serial_write(kConsolePort, data + done, n);
             if (kernel_options.screen_console) screen_write(data + done, n);
             done += n;

@@ -28,8 +28,7 @@ class LineHost {
     // Send `signal` to the foreground process group. The terminal does so once its lock
     // is released; here it is only noted.
     virtual void signal(int signal) = 0;
-    // Output that the device has not taken yet is to be thrown away (a signal character
-    // without NOFLSH).
+    // Output that the device has not taken yet is to be thrown away (a signal character).
     virtual void flush_output() = 0;
 
   protected:
@@ -92,8 +91,6 @@ size_t line_write(LineDiscipline& line, const char* data, size_t size);
 // The device has room again: sends echo that did not fit before.
 void line_output_ready(LineDiscipline& line);
 bool line_stopped(const LineDiscipline& line);
-// tcflow(3) TCOOFF, TCOON.
-void line_set_stopped(LineDiscipline& line, bool stopped);
 
 // tcsetattr(3). Input that is buffered stays readable when ICANON changes; a mark of end
 // of file among it does not become one in the new mode.

@@ -41,7 +41,8 @@ class SerialFile final : public File {
 
 }  // namespace
 
-Result<File*> serial_file_open(Inode& node, uint32_t flags, unsigned port) {
+Result<File*> serial_file_open(Inode& node, uint32_t flags) {
+    auto port = static_cast<unsigned>(node.attributes.device - kDeviceSerial);
     if (!serial_present(port)) return Error(ENXIO);
     return TRY(make<SerialFile>(node, flags, port));
 }

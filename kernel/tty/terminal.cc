@@ -176,6 +176,11 @@ void Terminal::input_changed() {
     wake_all(readers_);
 }
 
+void Terminal::output_changed() {
+    output_events_.fetch_add(1, std::memory_order_release);
+    wake_all(writers_);
+}
+
 void Terminal::room_changed() {
     room_events_.fetch_add(1, std::memory_order_release);
     wake_all(room_wait);
@@ -203,8 +208,7 @@ void Terminal::output_ready() {
         MutexGuard guard(mutex_);
         line_output_ready(line_);
     }
-    output_events_.fetch_add(1, std::memory_order_release);
-    wake_all(writers_);
+    output_changed();
 }
 
 void Terminal::hang_up() {
@@ -213,23 +217,19 @@ void Terminal::hang_up() {
         hung_up_ = true;
         line_flush_input(line_);
     }
-    if (int32_t session = session_; session != 0) {
-        // The session's leader is the process of that number (POSIX XBD 11.1.11).
-        (void)signal_process(session, SIGHUP);
-        (void)signal_process(session, SIGCONT);
-        if (int32_t group = foreground_group(); group != 0) {
-            (void)signal_process_group(group, SIGHUP);
-            (void)signal_process_group(group, SIGCONT);
-        }
-    }
     {
         MutexGuard tree(process_tree);
+        // The session's leader is the process of that number (POSIX XBD 11.1.11).
+        Process* leader = session_ != 0 ? find_process(session_) : nullptr;
+        for (int signal : {SIGHUP, SIGCONT}) {
+            if (leader != nullptr) post_signal(*leader, signal);
+            if (foreground_ != 0) (void)post_group_signal(foreground_, signal);
+        }
         detach_session();
     }
     input_changed();
     room_changed();
-    output_events_.fetch_add(1, std::memory_order_release);
-    wake_all(writers_);
+    output_changed();
 }
 
 void Terminal::reset() {

@@ -32,8 +32,6 @@ class TerminalDevice {
     virtual void flush() {}   // drops what was taken and not delivered
     virtual void opened() {}  // the first File of the terminal appeared
     virtual void closed() {}  // the last one is gone
-    // Terminal ioctls beyond the common ones.
-    virtual Result<uint64_t> ioctl(uint32_t, VirtAddr) { return Error(ENOTTY); }
 
   protected:
     ~TerminalDevice() = default;
@@ -52,7 +50,7 @@ class Terminal : private LineHost {
     Result<size_t> read(IoBuffer& buffer, bool nonblocking);
     Result<size_t> write(IoBuffer& buffer, bool nonblocking);
     uint32_t poll(uint32_t events, PollTable* table);
-    Result<uint64_t> ioctl(uint32_t request, VirtAddr argument);
+    Result<void> ioctl(uint32_t request, VirtAddr argument);
     void file_closed();
 
     // ---- for devices, in thread context, the mutex not held ----
@@ -90,6 +88,7 @@ class Terminal : private LineHost {
     size_t write_some(IoBuffer& buffer) REQUIRES(mutex_);
     bool input_ready() REQUIRES(mutex_);
     void input_changed();
+    void output_changed();
     void room_changed();
     void send_noted_signals();
 
@@ -100,9 +99,7 @@ class Terminal : private LineHost {
     Result<void> check_foreground(Use use);
     Result<void> set_termios(VirtAddr argument, uint32_t request);
     Result<void> flush_queues(uint64_t which);
-    Result<void> control_flow(uint64_t action);
     Result<void> become_controlling(bool steal);
-    Result<void> give_up_controlling();
     Result<void> set_foreground(VirtAddr argument);
     void detach_session() REQUIRES(process_tree);
 
@@ -136,7 +133,7 @@ class TerminalFile final : public File {
     uint32_t poll(uint32_t events, PollTable* table) override {
         return terminal_.poll(events, table);
     }
-    Result<uint64_t> ioctl(uint32_t request, VirtAddr argument) override {
+    Result<void> ioctl(uint32_t request, VirtAddr argument) override {
         return terminal_.ioctl(request, argument);
     }
 

@@ -75,9 +75,8 @@ Result<void> Terminal::become_controlling(bool steal) {
     if (session_ != 0 && !steal) {
         // A session whose leader is gone has lost its terminal.
         Process* leader = find_process(session_);
-        if (leader != nullptr && leader->state == ProcessState::Alive && controls(*leader)) {
+        if (leader != nullptr && leader->state == ProcessState::Alive && controls(*leader))
             return Error(EPERM);
-        }
     }
     detach_session();
     process->terminal = this;
@@ -90,29 +89,8 @@ Result<void> Terminal::become_controlling(bool steal) {
 void Terminal::detach_session() {
     session_ = 0;
     foreground_ = 0;
-    for (Process& process : all_processes) {
+    for (Process& process : all_processes)
         if (process.terminal == this) process.terminal = nullptr;
-    }
-}
-
-Result<void> Terminal::give_up_controlling() {
-    Process* process = calling_process();
-    int32_t group = 0;
-    {
-        MutexGuard tree(process_tree);
-        if (process == nullptr || !controls(*process)) return Error(ENOTTY);
-        if (process->session == process->pid) {
-            group = foreground_;
-            detach_session();
-        } else {
-            process->terminal = nullptr;
-        }
-    }
-    if (group != 0) {
-        (void)signal_process_group(group, SIGHUP);
-        (void)signal_process_group(group, SIGCONT);
-    }
-    return {};
 }
 
 Result<void> Terminal::set_foreground(VirtAddr argument) {
@@ -159,19 +137,6 @@ Result<void> Terminal::flush_queues(uint64_t which) {
     return {};
 }
 
-Result<void> Terminal::control_flow(uint64_t action) {
-    TRY(check_foreground(Use::Change));
-    // TCIOFF and TCION tell the other side to pause; none of our devices listens.
-    if (action == TCIOFF || action == TCION) return {};
-    if (action != TCOOFF && action != TCOON) return Error(EINVAL);
-    {
-        MutexGuard guard(mutex_);
-        line_set_stopped(line_, action == TCOOFF);
-    }
-    output_ready();
-    return {};
-}
-
 abi::WindowSize Terminal::window_size() {
     MutexGuard guard(mutex_);
     return window_;
@@ -180,21 +145,18 @@ abi::WindowSize Terminal::window_size() {
 void Terminal::set_window_size(const abi::WindowSize& size) {
     {
         MutexGuard guard(mutex_);
-        if (size.rows == window_.rows && size.columns == window_.columns &&
-            size.x_pixels == window_.x_pixels && size.y_pixels == window_.y_pixels) {
-            return;
-        }
+        if (size == window_) return;
         window_ = size;
     }
-    if (int32_t group = foreground_group(); group != 0) {
+    if (int32_t group = foreground_group(); group != 0)
         (void)signal_process_group(group, SIGWINCH);
-    }
 }
 
 // ---- ioctl(2) ----
 
-Result<uint64_t> Terminal::ioctl(uint32_t request, VirtAddr argument) {
+Result<void> Terminal::ioctl(uint32_t request, VirtAddr argument) {
     if (hung_up_) return Error(EIO);
+    UserOut<int32_t> number(argument);
     switch (request) {
         case TCGETS: {
             abi::Termios termios;
@@ -202,42 +164,34 @@ Result<uint64_t> Terminal::ioctl(uint32_t request, VirtAddr argument) {
                 MutexGuard guard(mutex_);
                 termios = line_.termios;
             }
-            TRY(UserOut<abi::Termios>(argument).write(termios));
-            return 0;
+            return UserOut<abi::Termios>(argument).write(termios);
         }
         case TCSETS:
         case TCSETSW:
-        case TCSETSF: TRY(set_termios(argument, request)); return 0;
-        case TCFLSH: TRY(flush_queues(argument)); return 0;
-        case TCXONC: TRY(control_flow(argument)); return 0;
-        case TCSBRK:  // a break, or tcdrain(3): output is delivered as it is written
-        case TCSBRKP: TRY(check_foreground(Use::Change)); return 0;
-        case TIOCGWINSZ:
-            TRY(UserOut<abi::WindowSize>(argument).write(window_size()));
-            return 0;
+        case TCSETSF: return set_termios(argument, request);
+        case TCFLSH: return flush_queues(argument);
+        // A break, or tcdrain(3): output is delivered as it is written.
+        case TCSBRK: return check_foreground(Use::Change);
+        case TIOCGWINSZ: return UserOut<abi::WindowSize>(argument).write(window_size());
         case TIOCSWINSZ:
             set_window_size(TRY(UserIn<abi::WindowSize>(argument).read()));
-            return 0;
+            return {};
         case FIONREAD: {
-            int32_t available;
+            size_t available;
             {
                 MutexGuard guard(mutex_);
-                available = static_cast<int32_t>(line_available(line_));
+                available = line_available(line_);
             }
-            TRY(UserOut<int32_t>(argument).write(available));
-            return 0;
+            return number.write(static_cast<int32_t>(available));
         }
-        case TIOCSCTTY: TRY(become_controlling(argument == 1)); return 0;
-        case TIOCNOTTY: TRY(give_up_controlling()); return 0;
-        case TIOCSPGRP: TRY(set_foreground(argument)); return 0;
+        case TIOCSCTTY: return become_controlling(argument == 1);
+        case TIOCSPGRP: return set_foreground(argument);
         case TIOCGPGRP:
         case TIOCGSID: {
             Process* process = calling_process();
             if (process == nullptr || !controls(*process)) return Error(ENOTTY);
-            int32_t id = request == TIOCGSID ? session_.load() : foreground_group();
-            TRY(UserOut<int32_t>(argument).write(id));
-            return 0;
+            return number.write(request == TIOCGSID ? session() : foreground_group());
         }
-        default: return device_.ioctl(request, argument);
+        default: return Error(ENOTTY);
     }
 }

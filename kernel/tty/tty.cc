@@ -18,11 +18,6 @@ Result<File*> open_controlling(Inode& node, uint32_t flags) {
     return terminal->open(node, flags | O_NOCTTY);
 }
 
-template <unsigned kPort>
-Result<File*> open_serial(Inode& node, uint32_t flags) {
-    return serial_file_open(node, flags, kPort);
-}
-
 }  // namespace
 
 void tty_init() {
@@ -32,11 +27,10 @@ void tty_init() {
     });
     devfs_add("tty0", S_IFCHR | kNodeMode, kDeviceTty0, open_console);
     devfs_add("tty", S_IFCHR | kEveryone, kDeviceTty, open_controlling);
-    constexpr uint64_t kSerial = device_number(4, 64);
-    devfs_add("ttyS0", S_IFCHR | kEveryone, kSerial, open_console);
-    devfs_add("ttyS1", S_IFCHR | kEveryone, kSerial + 1, open_serial<1>);
-    devfs_add("ttyS2", S_IFCHR | kEveryone, kSerial + 2, open_serial<2>);
-    devfs_add("ttyS3", S_IFCHR | kEveryone, kSerial + 3, open_serial<3>);
+    devfs_add("ttyS0", S_IFCHR | kEveryone, kDeviceSerial, open_console);
+    constexpr const char* kPorts[] = {"ttyS1", "ttyS2", "ttyS3"};
+    for (uint64_t i = 0; i < std::size(kPorts); i++)
+        devfs_add(kPorts[i], S_IFCHR | kEveryone, kDeviceSerial + 1 + i, serial_file_open);
     pty_init();
     console_start();
 }

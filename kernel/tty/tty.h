@@ -16,6 +16,7 @@ constexpr uint64_t device_number(uint32_t major, uint32_t minor) {
     return (static_cast<uint64_t>(major) << 8) | minor;
 }
 inline constexpr uint64_t kDeviceTty0 = device_number(4, 0);
+inline constexpr uint64_t kDeviceSerial = device_number(4, 64);  // ttyS0
 inline constexpr uint64_t kDeviceTty = device_number(5, 0);
 inline constexpr uint64_t kDeviceConsole = device_number(5, 1);
 inline constexpr uint64_t kDevicePtmx = device_number(5, 2);
@@ -25,5 +26,5 @@ inline constexpr uint32_t kPtsMajor = 136;
 // and the scheduler's start.
 void tty_init();
 
-// Opens /dev/ttyS<port>, 1..3 (kernel/tty/serial_file.cc).
-Result<File*> serial_file_open(Inode& node, uint32_t flags, unsigned port);
+// Opens /dev/ttyS1 to ttyS3 (kernel/tty/serial_file.cc).
+Result<File*> serial_file_open(Inode& node, uint32_t flags);

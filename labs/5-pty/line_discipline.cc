@@ -91,8 +91,6 @@ void line_output_ready(LineDiscipline&) {}
 // Exercise 5: VSTOP, VSTART.
 bool line_stopped(const LineDiscipline&) { return false; }
 
-void line_set_stopped(LineDiscipline&, bool) {}
-
 void line_set_termios(LineDiscipline& line, const abi::Termios& termios) {
     line.termios = termios;
 }

@@ -26,6 +26,7 @@
 #include <cstring>
 
 #include "kernel/abi/signal.h"
+#include "kernel/base/ring.h"
 
 namespace {
 
@@ -71,9 +72,9 @@ struct State {
     bool any_special = false;
     uint32_t column = 0;       // of the output
     uint32_t line_column = 0;  // where the echo of the edited line began
-    uint32_t echo_start = 0, echo_end = 0;
     uint8_t special[256] = {};
-    char echo[kEchoCapacity];
+    Ring echo;
+    unsigned char echo_memory[kEchoCapacity];
     unsigned char buffer[kLineCapacity];
 
     unsigned char& byte(uint64_t position) { return buffer[position & kIndexMask]; }
@@ -108,9 +109,6 @@ void update_special(LineDiscipline& line) {
             if (t.cc[index] != abi::kDisabledCharacter) mark(t.cc[index]);
         }
     };
-    if (has(t.iflag, ISTRIP)) {
-        for (int c = 0x80; c < 0x100; ++c) mark(static_cast<unsigned char>(c));
-    }
     if ((t.iflag & (IGNCR | ICRNL)) != 0) mark('\r');
     if (has(t.iflag, INLCR)) mark('\n');
     if (has(t.iflag, IXON)) mark_characters({VSTART, VSTOP});
@@ -118,7 +116,7 @@ void update_special(LineDiscipline& line) {
     if (has(t.lflag, ICANON)) {
         mark('\n');
         mark_characters({VERASE, VKILL, VEOF, VEOL});
-        if (has(t.lflag, IEXTEN)) mark_characters({VEOL2, VWERASE, VLNEXT, VREPRINT});
+        if (has(t.lflag, IEXTEN)) mark_characters({VWERASE, VLNEXT, VREPRINT});
     }
     if (has(t.lflag, ECHO)) {
         for (int c = 0; c < 0x20; ++c) mark(static_cast<unsigned char>(c));
@@ -130,23 +128,20 @@ void update_special(LineDiscipline& line) {
 
 void flush_echo(LineDiscipline& line) {
     State& state = state_of(line);
-    if (state.stopped || state.echo_start == state.echo_end) return;
-    state.echo_start += static_cast<uint32_t>(line.host->output(
-        state.echo + state.echo_start, state.echo_end - state.echo_start));
-    if (state.echo_start == state.echo_end) state.echo_start = state.echo_end = 0;
+    if (state.stopped) return;
+    for (;;) {
+        auto part = ring_read_span(state.echo, kEchoCapacity);
+        if (part.empty()) return;
+        size_t taken =
+            line.host->output(reinterpret_cast<const char*>(part.data()), part.size());
+        ring_commit_read(state.echo, taken);
+        if (taken < part.size()) return;
+    }
 }
 
 // Queues `size` bytes of echo, all or none of them; false when they were dropped.
 bool queue_echo(State& state, const char* text, size_t size) {
-    if (size > kEchoCapacity - (state.echo_end - state.echo_start)) return false;
-    if (size > kEchoCapacity - state.echo_end) {
-        state.echo_end -= state.echo_start;
-        std::memmove(state.echo, state.echo + state.echo_start, state.echo_end);
-        state.echo_start = 0;
-    }
-    std::memcpy(state.echo + state.echo_end, text, size);
-    state.echo_end += static_cast<uint32_t>(size);
-    return true;
+    return size <= ring_free(state.echo) && ring_write(state.echo, text, size) == size;
 }
 
 void echo_newline(LineDiscipline& line) {
@@ -178,7 +173,7 @@ void echo_byte(LineDiscipline& line, unsigned char c) {
 
 // Blanks the last `cells` cells before the cursor.
 bool echo_erase(State& state, uint32_t cells) {
-    if (cells * 3 > kEchoCapacity - (state.echo_end - state.echo_start)) return false;
+    if (cells * 3 > ring_free(state.echo)) return false;
     for (uint32_t i = 0; i < cells; ++i) queue_echo(state, "\b \b", 3);
     state.column -= std::min(state.column, cells);
     return true;
@@ -196,14 +191,13 @@ uint32_t line_width(LineDiscipline& line, uint64_t end) {
 
 // ---- Editing ----
 
-// Where the last character of the edited line starts; it is not empty.
+// Where the last character of the edited line starts.
 uint64_t last_character(LineDiscipline& line) {
     State& state = state_of(line);
-    uint64_t at = state.head - 1;
-    if (has(line.termios.iflag, IUTF8)) {
-        while (at > state.committed && is_utf8_tail(state.byte(at))) --at;
-    }
-    return at;
+    const bool utf8 = has(line.termios.iflag, IUTF8);
+    uint64_t at = state.head;
+    while (at > state.committed && utf8 && is_utf8_tail(state.byte(at - 1))) --at;
+    return at > state.committed ? at - 1 : at;
 }
 
 // Cuts the edited line at `end` and shows it.
@@ -214,28 +208,20 @@ void cut_line(LineDiscipline& line, uint64_t end, unsigned char typed) {
     uint32_t cells = line_width(line, state.head) - line_width(line, end);
     state.head = end;
     if (!has(lflag, ECHO)) return;
-    if (!has(lflag, ECHOE) || !echo_erase(state, cells)) echo_byte(line, typed);
+    if (has(lflag, ECHOE) && echo_erase(state, cells)) return;
+    echo_byte(line, typed);
+    if (has(lflag, ECHOK) && is_character(line, VKILL, typed)) echo_newline(line);
 }
 
-void erase_word(LineDiscipline& line, unsigned char typed) {
-    State& state = state_of(line);
+// Where the last word of the edited line starts, blanks behind it included.
+uint64_t last_word(State& state) {
     auto is_blank = [&](uint64_t at) {
         return state.byte(at) == ' ' || state.byte(at) == '\t';
     };
     uint64_t end = state.head;
     while (end > state.committed && is_blank(end - 1)) --end;
     while (end > state.committed && !is_blank(end - 1)) --end;
-    cut_line(line, end, typed);
-}
-
-void kill_line(LineDiscipline& line, unsigned char typed) {
-    State& state = state_of(line);
-    const uint32_t lflag = line.termios.lflag;
-    if (has(lflag, ECHOK | ECHOKE | ECHOE)) return cut_line(line, state.committed, typed);
-    state.head = state.committed;
-    if (!has(lflag, ECHO)) return;
-    echo_byte(line, typed);
-    if (has(lflag, ECHOK)) echo_newline(line);
+    return end;
 }
 
 void reprint_line(LineDiscipline& line, unsigned char typed) {
@@ -277,11 +263,7 @@ void store_run(LineDiscipline& line, const unsigned char* data, size_t size) {
 
 // One byte of data. False: no room, and a reader may make some.
 bool store_byte(LineDiscipline& line, unsigned char c) {
-    if (input_room(line) == 0) {
-        if (!overflows(line)) return false;
-        if (has(line.termios.iflag, IMAXBEL)) queue_echo(state_of(line), "\a", 1);
-        return true;
-    }
+    if (input_room(line) == 0) return overflows(line);
     store_run(line, &c, 1);
     if (has(line.termios.lflag, ECHO)) echo_byte(line, c);
     return true;
@@ -295,13 +277,7 @@ bool end_line(LineDiscipline& line, unsigned char c, bool is_eof) {
     state.ends.set(state.head);
     if (is_eof) state.eofs.set(state.head);
     state.committed = ++state.head;
-    if (is_eof) return true;
-    const uint32_t lflag = line.termios.lflag;
-    if (has(lflag, ECHO)) {
-        echo_byte(line, c);
-    } else if (c == '\n' && has(lflag, ECHONL)) {
-        echo_newline(line);
-    }
+    if (!is_eof && has(line.termios.lflag, ECHO)) echo_byte(line, c);
     return true;
 }
 
@@ -318,11 +294,9 @@ int signal_of(const LineDiscipline& line, unsigned char c) {
 
 void raise(LineDiscipline& line, int signal, unsigned char c) {
     State& state = state_of(line);
-    if (!has(line.termios.lflag, NOFLSH)) {
-        line_flush_input(line);
-        state.echo_start = state.echo_end = 0;
-        line.host->flush_output();
-    }
+    line_flush_input(line);
+    ring_commit_read(state.echo, ring_used(state.echo));
+    line.host->flush_output();
     state.stopped = false;
     if (has(line.termios.lflag, ECHO)) echo_byte(line, c);
     line.host->signal(signal);
@@ -334,30 +308,29 @@ bool receive_canonical(LineDiscipline& line, unsigned char c) {
     const bool extended = has(line.termios.lflag, IEXTEN);
     if (c == '\n') return end_line(line, c, false);
     if (is_character(line, VEOF, c)) return end_line(line, 0, true);
-    if (is_character(line, VEOL, c) || (extended && is_character(line, VEOL2, c))) {
-        return end_line(line, c, false);
-    }
+    if (is_character(line, VEOL, c)) return end_line(line, c, false);
     if (is_character(line, VERASE, c)) {
-        if (state.head > state.committed) cut_line(line, last_character(line), c);
-        return true;
-    }
-    if (is_character(line, VKILL, c)) return kill_line(line, c), true;
-    if (extended && is_character(line, VWERASE, c)) return erase_word(line, c), true;
-    if (extended && is_character(line, VREPRINT, c)) return reprint_line(line, c), true;
-    if (extended && is_character(line, VLNEXT, c)) {
+        cut_line(line, last_character(line), c);
+    } else if (is_character(line, VKILL, c)) {
+        cut_line(line, state.committed, c);
+    } else if (extended && is_character(line, VWERASE, c)) {
+        cut_line(line, last_word(state), c);
+    } else if (extended && is_character(line, VREPRINT, c)) {
+        reprint_line(line, c);
+    } else if (extended && is_character(line, VLNEXT, c)) {
         state.literal = true;
         // A caret under the cursor until the next byte takes its place.
         if (has(line.termios.lflag, ECHO | ECHOCTL)) queue_echo(state, "^\b", 2);
-        return true;
+    } else {
+        return store_byte(line, c);
     }
-    return store_byte(line, c);
+    return true;
 }
 
 // Any byte, by all the rules. False: not consumed, for lack of room.
 bool receive_byte(LineDiscipline& line, unsigned char c) {
     State& state = state_of(line);
     const uint32_t iflag = line.termios.iflag;
-    if (has(iflag, ISTRIP)) c &= 0x7f;
     if (state.literal) {
         if (!store_byte(line, c)) return false;
         state.literal = false;
@@ -372,7 +345,6 @@ bool receive_byte(LineDiscipline& line, unsigned char c) {
     if (has(iflag, IXON)) {
         if (is_character(line, VSTART, c)) return state.stopped = false, true;
         if (is_character(line, VSTOP, c)) return state.stopped = true, true;
-        if (has(iflag, IXANY)) state.stopped = false;
     }
     if (int signal = signal_of(line, c); signal != 0) return raise(line, signal, c), true;
     return canonical(line) ? receive_canonical(line, c) : store_byte(line, c);
@@ -403,7 +375,6 @@ size_t receive_plain(LineDiscipline& line, std::span<const unsigned char> run) {
 // It flushes what was typed before it, so the bytes before it may go. Returns how many
 // bytes of `rest` were consumed, or 0.
 size_t receive_signal_behind(LineDiscipline& line, std::span<const unsigned char> rest) {
-    if (has(line.termios.lflag, NOFLSH)) return 0;
     for (size_t i = 0; i < rest.size(); ++i) {
         int signal = signal_of(line, rest[i]);
         if (signal == 0) continue;
@@ -440,21 +411,17 @@ size_t plain_output(const char* data, size_t size, bool utf8, uint32_t& columns)
 // A control character of the output. False: it does not fit.
 bool write_control(LineDiscipline& line, char c) {
     State& state = state_of(line);
-    const uint32_t oflag = line.termios.oflag;
     const char* text = &c;
     size_t size = 1;
     uint32_t column = state.column;
-    if (c == '\n') {
-        if (has(oflag, ONLCR)) text = "\r\n", size = 2;
-        if ((oflag & (ONLCR | ONLRET)) != 0) column = 0;
+    if (c == '\n' && has(line.termios.oflag, ONLCR)) {
+        text = "\r\n";
+        size = 2;
+        column = 0;
     } else if (c == '\r') {
-        if (has(oflag, ONOCR) && column == 0) return true;
-        if (has(oflag, OCRNL)) text = "\n";
         column = 0;
     } else if (c == '\t') {
-        uint32_t cells = kTabWidth - column % kTabWidth;
-        if (has(oflag, TAB3)) text = "        ", size = cells;
-        column += cells;
+        column += kTabWidth - column % kTabWidth;
     } else if (c == '\b' && column > 0) {
         --column;
     }
@@ -469,7 +436,8 @@ bool write_control(LineDiscipline& line, char c) {
 void line_init(LineDiscipline& line, LineHost& host) {
     line.host = &host;
     line.termios = abi::kDefaultTermios;
-    line.lab.construct<State>();
+    State& state = line.lab.construct<State>();
+    ring_init(state.echo, state.echo_memory, kEchoCapacity);
     update_special(line);
 }
 
@@ -480,9 +448,7 @@ size_t line_receive(LineDiscipline& line, std::span<const unsigned char> input) 
     size_t done = 0;
     while (done < input.size()) {
         std::span<const unsigned char> rest = input.subspan(done);
-        // literal and IXANY concern plain bytes, too.
-        bool slow = state.literal || (state.stopped && has(line.termios.iflag, IXON | IXANY));
-        size_t run = slow ? 0 : plain_input(state, rest);
+        size_t run = state.literal ? 0 : plain_input(state, rest);
         if (run > 0) {
             size_t stored = receive_plain(line, rest.first(run));
             done += stored;
@@ -566,7 +532,7 @@ bool line_take_eof(LineDiscipline& line) {
 size_t line_write(LineDiscipline& line, const char* data, size_t size) {
     State& state = state_of(line);
     flush_echo(line);
-    if (state.stopped || state.echo_start != state.echo_end) return 0;
+    if (state.stopped || ring_used(state.echo) != 0) return 0;
     if (!has(line.termios.oflag, OPOST)) return line.host->output(data, size);
     const bool utf8 = has(line.termios.iflag, IUTF8);
     size_t done = 0;
@@ -589,11 +555,6 @@ size_t line_write(LineDiscipline& line, const char* data, size_t size) {
 void line_output_ready(LineDiscipline& line) { flush_echo(line); }
 
 bool line_stopped(const LineDiscipline& line) { return state_of(line).stopped; }
-
-void line_set_stopped(LineDiscipline& line, bool stopped) {
-    state_of(line).stopped = stopped;
-    flush_echo(line);
-}
 
 void line_set_termios(LineDiscipline& line, const abi::Termios& termios) {
     State& state = state_of(line);

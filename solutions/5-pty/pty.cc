@@ -207,23 +207,19 @@ class MasterFile final : public File {
         if (pair_.readable() > 0) ready |= POLLIN | POLLRDNORM;
         return (ready & events) | (closed ? POLLHUP : 0);
     }
-    Result<uint64_t> ioctl(uint32_t request, VirtAddr argument) override {
-        auto give = [&](int32_t value) -> Result<uint64_t> {
-            TRY(UserOut<int32_t>(argument).write(value));
-            return 0;
-        };
+    Result<void> ioctl(uint32_t request, VirtAddr argument) override {
+        UserOut<int32_t> number(argument);
         switch (request) {
-            case TIOCGPTN: return give(static_cast<int32_t>(pair_.index));
-            case TIOCGPTLCK: return give(pair_.locked);
+            case TIOCGPTN: return number.write(static_cast<int32_t>(pair_.index));
+            case TIOCGPTLCK: return number.write(pair_.locked);
             case TIOCSPTLCK:
                 pair_.locked = TRY(UserIn<int32_t>(argument).read()) != 0;
-                return 0;
-            case FIONREAD: return give(static_cast<int32_t>(pair_.readable()));
-            case TIOCGPGRP: return give(pair_.terminal.foreground_group());
-            case TIOCGSID: return give(pair_.terminal.session());
+                return {};
+            case FIONREAD: return number.write(static_cast<int32_t>(pair_.readable()));
+            case TIOCGPGRP: return number.write(pair_.terminal.foreground_group());
+            case TIOCGSID: return number.write(pair_.terminal.session());
             // A master is nobody's controlling terminal.
-            case TIOCSCTTY:
-            case TIOCNOTTY: return Error(ENOTTY);
+            case TIOCSCTTY: return Error(ENOTTY);
             default: return pair_.terminal.ioctl(request, argument);
         }
     }

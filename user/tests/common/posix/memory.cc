@@ -250,10 +250,6 @@ void test_madvise() {
     check_fails("unaligned", EINVAL, madvise(pages + 1, kPage, MADV_DONTNEED));
     check_fails("unknown", EINVAL, madvise(pages, kPage, 9999));
     check_fails("unmapped", ENOMEM, madvise(unmapped_page(), kPage, MADV_DONTNEED));
-    check_works("msync_anonymous", msync(pages, 4 * kPage, MS_SYNC));
-    check_fails("msync_unmapped", ENOMEM, msync(unmapped_page(), kPage, MS_SYNC));
-    check_fails("msync_flags", EINVAL, msync(pages, kPage, MS_SYNC | MS_ASYNC));
-    check_fails("msync_unaligned", EINVAL, msync(pages + 1, kPage, MS_SYNC));
     // The stack grows by itself, below it there is nothing for ever.
     check_exited("stack_grows", 0, run_child([] {
                      volatile char deep[2 << 20];

@@ -140,7 +140,6 @@ void test_outputs_of_processes() {
     CALL(rt_sigaction, kWritten | kNullIsFine, SIGUSR1, 0, at, 8);
     CALL(sigaltstack, kWritten | kNullIsFine, 0, at);
     CALL(arch_prctl, kWritten, 0x1003 /* ARCH_GET_FS */, at);
-    CALL(getitimer, kWritten, 0, at);
     CALL(prctl, kWritten, 16 /* PR_GET_NAME */, at);
     check_refuses("wait4_status", kWritten | kNullIsFine, [](void* at) -> long {
         pid_t child = start_child([] { return 0; });
@@ -215,7 +214,6 @@ void test_bad_inputs() {
     CALL(setitimer, kNullIsFine | kNoEdge, 0, at, 0);
     CALL(utimensat, kNullIsFine, AT_FDCWD, "file", at, 0);
     CALL(fcntl, kNoEdge, file_fd, F_SETLK, at);
-    CALL(sethostname, kPlain, at, 16);
     CALL(prctl, kPlain, 15 /* PR_SET_NAME */, at);
     CALL(futex, kNoEdge, at, kFutexWait, 0, 0, 0, 0);
     CALL(futex, kNoEdge, at, kFutexWait | kFutexPrivate, 0, 0, 0, 0);
