@@ -30,20 +30,16 @@ class ProcText final : public TextSink {
     bool failed_ = false;
 };
 
-// A look at a process, and what of it outlives the look: each with a reference, or nullptr.
+// A look at a process, and what of it outlives the look: each may be none.
 struct ProcessView {
-    ProcessView() = default;
-    ProcessView(const ProcessView&) = delete;
-    ProcessView& operator=(const ProcessView&) = delete;
-    ~ProcessView();
     // ENOENT. 0 is nobody: nothing is filled in. Takes process_tree.
     Result<void> look(int32_t pid);
 
     ProcessSnapshot snapshot{};   // but for what the space tells
-    AddressSpace* space = nullptr;
-    FdTable* files = nullptr;
-    Inode* directory = nullptr;   // working directory
-    Inode* executable = nullptr;
+    Ref<AddressSpace> space;
+    Ref<FdTable> files;
+    InodeRef directory;  // the working one
+    InodeRef executable;
     char path[256] = {};          // of the executable
 };
 

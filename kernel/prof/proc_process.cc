@@ -62,7 +62,7 @@ void take_snapshot(ProcessSnapshot& s, Process& process) REQUIRES(process_tree, 
 // The snapshot with what the space tells.
 const ProcessSnapshot& with_memory(ProcessView& view) {
     ProcessSnapshot& s = view.snapshot;
-    if (view.space == nullptr) return s;
+    if (!view.space) return s;
     s.virtual_bytes = view.space->total_pages() * kPageSize;
     s.resident_pages = view.space->resident_pages();
     s.code_start = view.space->code_start;
@@ -97,7 +97,7 @@ void write_status(ProcText& out, ProcessView& view) {
 
 // The arguments, as far as their memory is resident.
 void write_cmdline(ProcText& out, ProcessView& view) {
-    if (view.space == nullptr) return;
+    if (!view.space) return;
     AddressSpace& space = *view.space;
     MutexGuard guard(space.mutex);
     for (VirtAddr start = space.arg_start; start < space.arg_end;) {
@@ -112,7 +112,7 @@ void write_cmdline(ProcText& out, ProcessView& view) {
 void write_comm(ProcText& out, ProcessView& view) { format(out, "%s\n", view.snapshot.name); }
 
 void write_maps(ProcText& out, ProcessView& view) {
-    if (view.space == nullptr) return;
+    if (!view.space) return;
     MutexGuard guard(view.space->mutex);
     for (const Region& region : view.space->regions) {
         const uint8_t p = region.protection;
@@ -147,23 +147,16 @@ Result<void> ProcessView::look(int32_t pid) {
     MutexGuard tree(process_tree);
     Process* process = find_process(pid);
     if (process == nullptr) return Error(ENOENT);
-    auto take = [](auto* object) {
+    auto take = [](auto& reference, auto* object) {
         if (object != nullptr) object->ref();
-        return object;
+        reference.reset(object);
     };
     SpinGuard guard(process->lock);
     take_snapshot(snapshot, *process);
-    space = take(process->space);
-    files = take(process->files);
-    directory = take(process->working_directory);
-    executable = take(process->executable);
+    take(space, process->space);
+    take(files, process->files);
+    take(directory, process->working_directory);
+    take(executable, process->executable);
     std::copy_n(process->executable_path, sizeof path, path);
     return {};
-}
-
-ProcessView::~ProcessView() {
-    if (space != nullptr) space->unref();
-    if (files != nullptr) files->unref();
-    if (directory != nullptr) directory->unref();
-    if (executable != nullptr) executable->unref();
 }

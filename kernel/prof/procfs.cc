@@ -29,38 +29,24 @@ constexpr uint64_t number_of(int32_t pid, uint64_t n) {
 
 FileSystem file_system("proc", 0x9fa0);  // PROC_SUPER_MAGIC, statfs(2)
 
-// Gives up a directory's Mutex for a scope, when the caller holds it.
+constexpr ProcEntry kDirectoryEntry = {"", kProcDirectory};  // /proc, /proc/<pid>
+constexpr ProcEntry kDescriptorEntry = {"", kProcLink};
+
+// Gives up a directory's Mutex, which the caller holds, for a scope.
 class WithoutMutex {
   public:
-    explicit WithoutMutex(Mutex& mutex) NO_THREAD_SAFETY_ANALYSIS : mutex_(mutex),
-                                                                    held_(mutex.held()) {
-        if (held_) mutex_.unlock();
+    explicit WithoutMutex(Mutex& mutex) NO_THREAD_SAFETY_ANALYSIS : mutex_(mutex) {
+        mutex_.unlock();
     }
-    ~WithoutMutex() NO_THREAD_SAFETY_ANALYSIS {
-        if (held_) mutex_.lock();
-    }
+    ~WithoutMutex() NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); }
     WithoutMutex(const WithoutMutex&) = delete;
     WithoutMutex& operator=(const WithoutMutex&) = delete;
 
   private:
     Mutex& mutex_;
-    bool held_;
 };
 
-class ProcInode : public Inode {
-  public:
-    ProcInode(uint32_t mode, uint64_t number_) : Inode(mode) {
-        number = number_;
-        file_system = &::file_system;
-        attributes.modified = attributes.accessed = attributes.changed = vfs_now();
-    }
-
-  protected:
-    int32_t pid() const { return static_cast<int32_t>(number >> 16); }
-    uint64_t n() const { return number & 0xffff; }
-};
-
-// ---- Files ----
+// ---- Open files ----
 
 class ProcFile final : public File {
   public:
@@ -89,87 +75,27 @@ class ProcFile final : public File {
     const ProcEntry& entry_;
 };
 
-class ProcFileInode final : public ProcInode {
+// ---- Inodes ----
+
+class ProcInode final : public Inode {
   public:
-    ProcFileInode(const ProcEntry& entry, uint64_t number)
-        : ProcInode(entry.mode, number), entry_(entry) {}
-    Result<File*> open(uint32_t flags) override {
-        if ((flags & O_ACCMODE) != O_RDONLY && entry_.store == nullptr) return Error(EACCES);
-        ProcessView view;
-        TRY(view.look(pid()));
-        ProcFile* file = TRY(make<ProcFile>(*this, flags, entry_));
-        entry_.write(file->text, view);
-        if (file->text.complete()) return file;
-        file->unref();
-        return Error(ENOMEM);
+    // `parent`, the directory it is in; of /proc itself: nullptr.
+    ProcInode(const ProcEntry& entry, uint64_t number_, Inode* parent)
+        : Inode(entry.mode), entry_(entry), parent_(parent) {
+        number = number_;
+        file_system = &::file_system;
+        attributes.modified = attributes.accessed = attributes.changed = vfs_now();
+        if (parent != nullptr) parent->ref();
     }
+    Result<File*> open(uint32_t flags) override;
     // What `echo 1 > file` does first; there is nothing to cut off.
     Result<void> truncate(uint64_t) override {
         return entry_.store != nullptr ? Result<void>() : Error(EACCES);
     }
-
-  private:
-    const ProcEntry& entry_;
-};
-
-// ---- Links: self, exe, cwd, and those of fd ----
-
-class ProcLink final : public ProcInode {
-  public:
-    ProcLink(std::string_view name, uint64_t number)
-        : ProcInode(kProcLink, number), name_(name) {}
-    Result<size_t> read_link(char* out, size_t size) override {
-        if (name_ == "self") return format_to(out, size, "%d", current_process().pid);
-        ProcessView view;
-        TRY(view.look(pid()));
-        if (name_ == "exe") return format_to(out, size, "%s", view.path);
-        InodeRef target(TRY(target_in(view)));
-        if (target->is_directory()) {
-            auto length = vfs_path_of(vfs_root(), target.get(), out, size);
-            return length.ok() ? length.value() : format_to(out, size, "(deleted)");
-        }
-        if (const char* name = device_name(*target))
-            return format_to(out, size, "/dev/%s", name);
-        if (target->type() == S_IFCHR)
-            return format_to(out, size, "/dev/pts/%lu", target->attributes.device & 0xff);
-        const char* kind = target->type() == S_IFIFO ? "pipe" : "file";
-        return format_to(out, size, "%s:[%lu]", kind, target->number);
-    }
-    Result<Inode*> link_target() override {
-        if (name_ == "self") return nullptr;
-        ProcessView view;
-        TRY(view.look(pid()));
-        return target_in(view);
-    }
-
-  private:
-    Result<Inode*> target_in(ProcessView& view) {
-        Inode* target = name_ == "exe" ? view.executable : view.directory;
-        FileRef file(nullptr);
-        if (n() >= kFds) {
-            if (view.files == nullptr) return Error(ENOENT);
-            FileRef found = TRY(view.files->get(static_cast<int>(n() - kFds)));
-            target = found->inode;
-            if (target != nullptr) target->ref();
-        } else if (target != nullptr) {
-            target->ref();
-        }
-        return target != nullptr ? Result<Inode*>(target) : Error(ENOENT);
-    }
-    std::string_view name_;  // of the entry; "" for a descriptor
-};
-
-// ---- Directories ----
-
-class ProcDirectory final : public ProcInode {
-  public:
-    // `parent` of /proc itself: nullptr.
-    ProcDirectory(uint32_t mode, uint64_t number, Inode* parent)
-        : ProcInode(mode, number), parent_(parent) {
-        if (parent != nullptr) parent->ref();
-        if (n() != kDirectory) return;
-        entries_ = pid() == 0 ? proc_system_entries() : proc_process_entries();
-    }
+    // ---- links: self, exe, cwd, and those of fd ----
+    Result<size_t> read_link(char* out, size_t size) override;
+    Result<Inode*> link_target() override;
+    // ---- directories ----
     Inode* parent() override { return parent_ ? parent_.get() : this; }
     size_t name_in_parent(char* out, size_t size) override {
         if (n() != kDirectory) return format_to(out, size, "fd");
@@ -179,50 +105,108 @@ class ProcDirectory final : public ProcInode {
     Result<void> list(uint64_t from, DirectoryVisitor visit, void* context) override;
 
   private:
+    int32_t pid() const { return static_cast<int32_t>(number >> 16); }
+    uint64_t n() const { return number & 0xffff; }
+    Result<InodeRef> target_in(ProcessView& view);
+    std::span<const ProcEntry> entries() const {
+        if (n() != kDirectory) return {};
+        return pid() == 0 ? proc_system_entries() : proc_process_entries();
+    }
     // The first process or descriptor (what the directory has) from `from` on; -1: none.
     static int next_process(int from);
     Result<int> next_member(int from);
-    std::span<const ProcEntry> entries_;
+
+    const ProcEntry& entry_;
     InodeRef parent_;
 };
 
-int ProcDirectory::next_process(int from) {
+Result<File*> ProcInode::open(uint32_t flags) {
+    if (is_directory()) return Inode::open(flags);
+    if ((flags & O_ACCMODE) != O_RDONLY && entry_.store == nullptr) return Error(EACCES);
+    ProcessView view;
+    TRY(view.look(pid()));
+    ProcFile* file = TRY(make<ProcFile>(*this, flags, entry_));
+    entry_.write(file->text, view);
+    if (file->text.complete()) return file;
+    file->unref();
+    return Error(ENOMEM);
+}
+
+Result<size_t> ProcInode::read_link(char* out, size_t size) {
+    std::string_view name = entry_.name;
+    if (name == "self") return format_to(out, size, "%d", current_process().pid);
+    ProcessView view;
+    TRY(view.look(pid()));
+    if (name == "exe") return format_to(out, size, "%s", view.path);
+    InodeRef target = TRY(target_in(view));
+    if (target->is_directory()) {
+        auto length = vfs_path_of(vfs_root(), target.get(), out, size);
+        return length.ok() ? length.value() : format_to(out, size, "(deleted)");
+    }
+    if (const char* device = device_name(*target))
+        return format_to(out, size, "/dev/%s", device);
+    if (target->type() == S_IFCHR)
+        return format_to(out, size, "/dev/pts/%lu", target->attributes.device & 0xff);
+    const char* kind = target->type() == S_IFIFO ? "pipe" : "file";
+    return format_to(out, size, "%s:[%lu]", kind, target->number);
+}
+
+Result<Inode*> ProcInode::link_target() {
+    if (entry_.name == std::string_view("self")) return nullptr;
+    ProcessView view;
+    TRY(view.look(pid()));
+    return TRY(target_in(view)).release();
+}
+
+Result<InodeRef> ProcInode::target_in(ProcessView& view) {
+    if (n() < kFds) {
+        bool exe = entry_.name == std::string_view("exe");
+        InodeRef target = std::move(exe ? view.executable : view.directory);
+        if (!target) return Error(ENOENT);
+        return target;
+    }
+    if (!view.files) return Error(ENOENT);
+    FileRef file = TRY(view.files->get(static_cast<int>(n() - kFds)));
+    file->inode->ref();
+    return InodeRef(file->inode);
+}
+
+int ProcInode::next_process(int from) {
     MutexGuard tree(process_tree);
     for (Process& process : all_processes)
         if (process.pid >= from) return process.pid;
     return -1;
 }
 
-Result<int> ProcDirectory::next_member(int from) {
+Result<int> ProcInode::next_member(int from) {
     if (pid() == 0) return next_process(from);
     if (n() == kDirectory) return -1;
     ProcessView view;
     TRY(view.look(pid()));
-    return view.files != nullptr ? view.files->next(from) : -1;
+    return view.files ? view.files->next(from) : -1;
 }
 
-Result<Inode*> ProcDirectory::lookup(std::string_view name) {
+Result<Inode*> ProcInode::lookup(std::string_view name) {
     WithoutMutex unlocked(mutex);
+    auto child = [&](const ProcEntry& entry, uint64_t its_number) -> Result<Inode*> {
+        return TRY(make<ProcInode>(entry, its_number, this));
+    };
     if (auto member = parse_number(name, 0, INT32_MAX)) {
         int wanted = static_cast<int>(*member);
         if (TRY(next_member(wanted)) != wanted) return Error(ENOENT);
-        if (pid() != 0) return TRY(make<ProcLink>("", number_of(pid(), kFds + *member)));
-        return TRY(make<ProcDirectory>(kProcDirectory, number_of(wanted, kDirectory), this));
+        if (pid() != 0) return child(kDescriptorEntry, number_of(pid(), kFds + *member));
+        return child(kDirectoryEntry, number_of(wanted, kDirectory));
     }
-    for (const ProcEntry& entry : entries_) {
-        if (name != entry.name) continue;
-        uint64_t entry_number = number_of(pid(), kFirstEntry + (&entry - entries_.data()));
-        switch (entry.mode & S_IFMT) {
-            case S_IFDIR: return TRY(make<ProcDirectory>(entry.mode, entry_number, this));
-            case S_IFLNK: return TRY(make<ProcLink>(entry.name, entry_number));
-            default: return TRY(make<ProcFileInode>(entry, entry_number));
-        }
+    uint64_t its_number = number_of(pid(), kFirstEntry);
+    for (const ProcEntry& entry : entries()) {
+        if (name == entry.name) return child(entry, its_number);
+        its_number++;
     }
     return Error(ENOENT);
 }
 
 // Positions: ".", "..", the entries, then member m at base + m.
-Result<void> ProcDirectory::list(uint64_t from, DirectoryVisitor visit, void* context) {
+Result<void> ProcInode::list(uint64_t from, DirectoryVisitor visit, void* context) {
     WithoutMutex unlocked(mutex);
     auto show = [&](uint64_t position, std::string_view name, uint64_t n, uint32_t mode) {
         return visit(context, name, n, static_cast<uint8_t>((mode & S_IFMT) >> 12),
@@ -230,9 +214,9 @@ Result<void> ProcDirectory::list(uint64_t from, DirectoryVisitor visit, void* co
     };
     if (from == 0 && !show(0, ".", number, kProcDirectory)) return {};
     if (from <= 1 && !show(1, "..", parent()->number, kProcDirectory)) return {};
-    const uint64_t base = 2 + entries_.size();
+    const uint64_t base = 2 + entries().size();
     for (uint64_t i = std::max<uint64_t>(from, 2); i < base; i++) {
-        const ProcEntry& entry = entries_[i - 2];
+        const ProcEntry& entry = entries()[i - 2];
         if (!show(i, entry.name, number_of(pid(), kFirstEntry + i - 2), entry.mode))
             return {};
     }
@@ -270,7 +254,7 @@ void ProcText::write(std::string_view text) {
 }
 
 FileSystem& procfs_create() {
-    static ProcDirectory root(kProcDirectory, number_of(0, kDirectory), nullptr);
+    static ProcInode root(kDirectoryEntry, number_of(0, kDirectory), nullptr);
     file_system.set_root(&root);
     proc_load_start();
     return file_system;
