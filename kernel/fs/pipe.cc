@@ -196,15 +196,17 @@ Result<File*> Pipe::make_end(Inode& node, uint32_t flags) {
 }
 
 Result<File*> Pipe::open_end(Inode& node, uint32_t flags) {
-    uint32_t reader_opens = reader_opens_.load(), writer_opens = writer_opens_.load();
+    // A partner that is there now counts, even if it is gone again when we look.
+    uint32_t readers_gone, writers_gone;
+    {
+        MutexGuard guard(read_mutex_);
+        readers_gone = reader_opens_.load() - readers_.load();
+        writers_gone = writer_opens_.load() - writers_.load();
+    }
     FileRef file(TRY(make_end(node, flags)));
     wake_both();
-    auto reader_came = [&] {
-        return readers_.load() > 0 || reader_opens_.load() != reader_opens;
-    };
-    auto writer_came = [&] {
-        return writers_.load() > 0 || writer_opens_.load() != writer_opens;
-    };
+    auto reader_came = [&] { return reader_opens_.load() != readers_gone; };
+    auto writer_came = [&] { return writer_opens_.load() != writers_gone; };
     if (!file->writable()) {
         if (!file->nonblocking()) TRY(wait_until(read_wait_, writer_came));
     } else if (!file->readable()) {
