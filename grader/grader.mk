@@ -57,10 +57,13 @@ SUITE_COMMON := $(call grader_objects,$(wildcard grader/suites/*.cc))
 #   LAB_2_HOST_LINK    further flags of the link
 #   LAB_2_HOST_KERNEL  further sources, from the root of the tree
 #   LAB_2_TSAN_UNITS   units for the TSan build, when there are tsan_*.cc tests
+#   LAB_2_HOST_DEBUG   "-debug": with the checks of the kernel's debug build, lock ranks above
+#                      all (HOST_KERNEL then needs kernel/sync/lock_rank.cc)
 include $(wildcard grader/suites/*/suite.mk)
 
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZE_tsan := -fsanitize=thread -Wno-tsan
+$(foreach s,asan tsan,$(eval SANITIZE_$s-debug := $(SANITIZE_$s) -DMELLO_DEBUG=1))
 PREFIX_asan := unit
 PREFIX_tsan := tsan
 HOST_TEST_CXX := $(CXX) -std=c++20 -O1 -g -Wall -Wextra -I. -fno-omit-frame-pointer
@@ -74,21 +77,21 @@ $(BUILD)/obj/host/$1/%.o: %.cc $(BUILD)/obj/host/flags
 	@mkdir -p $$(@D)
 	$$(Q)$$(HOST_TEST_CXX) $$(SANITIZE_$1) -MMD -MP -c $$< -o $$@
 endef
-$(foreach s,asan tsan,$(eval $(call host_compile,$s)))
+$(foreach s,asan tsan asan-debug tsan-debug,$(eval $(call host_compile,$s)))
 
 # $(call host_suite,N,SANITIZER)
 define host_suite
 HOST_DIR_$1_$2 := $(BUILD)/host/$(call lab_name,$1)-$$(LAB_$1_VARIANT)
 HOST_TESTS_$1_$2 := $(wildcard grader/suites/$(call lab_name,$1)/$(PREFIX_$2)_*.cc)
 HOST_UNITS_$1_$2 := $(LAB_$1_$(if $(filter asan,$2),HOST,TSAN)_UNITS)
-HOST_OBJECTS_$1_$2 := $$(patsubst %.cc,$(BUILD)/obj/host/$2/%.o,$$(HOST_TESTS_$1_$2) \
+HOST_OBJECTS_$1_$2 := $$(patsubst %.cc,$(BUILD)/obj/host/$2$(LAB_$1_HOST_DEBUG)/%.o,$$(HOST_TESTS_$1_$2) \
   grader/suites/reporter.cc $(LAB_$1_HOST_KERNEL)) \
-  $$(addprefix $$(HOST_DIR_$1_$2)/$2/,$$(addsuffix .o,$$(basename $$(HOST_UNITS_$1_$2))))
-$$(HOST_DIR_$1_$2)/$2/%.o: $$(LAB_$1_FOLDER)/%.cc $(BUILD)/obj/host/flags
+  $$(addprefix $$(HOST_DIR_$1_$2)/$2$(LAB_$1_HOST_DEBUG)/,$$(addsuffix .o,$$(basename $$(HOST_UNITS_$1_$2))))
+$$(HOST_DIR_$1_$2)/$2$(LAB_$1_HOST_DEBUG)/%.o: $$(LAB_$1_FOLDER)/%.cc $(BUILD)/obj/host/flags
 	$$(call say,CXX,$$< ($2))
 	@mkdir -p $$(@D)
-	$$(Q)$$(HOST_TEST_CXX) $$(SANITIZE_$2) -MMD -MP -c $$< -o $$@
-$$(HOST_DIR_$1_$2)/$2/%.o: $$(LAB_$1_FOLDER)/%.S $(BUILD)/obj/host/flags
+	$$(Q)$$(HOST_TEST_CXX) $$(SANITIZE_$2$(LAB_$1_HOST_DEBUG)) -MMD -MP -c $$< -o $$@
+$$(HOST_DIR_$1_$2)/$2$(LAB_$1_HOST_DEBUG)/%.o: $$(LAB_$1_FOLDER)/%.S $(BUILD)/obj/host/flags
 	$$(call say,AS,$$< ($2))
 	@mkdir -p $$(@D)
 	$$(Q)$$(HOST_TEST_CXX) -MMD -MP -c $$< -o $$@

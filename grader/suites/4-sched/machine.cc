@@ -1,7 +1,9 @@
 #include "grader/suites/4-sched/machine.h"
 
 #include <chrono>
-#include <thread>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
 
 Cpu cpus[kMaxCpus];
 uint32_t cpu_count;
@@ -15,6 +17,7 @@ FakeMachine::FakeMachine(uint32_t count) {
         cpu.id = i;
         cpu.online = i < count;
         cpu.idling = true;
+        cpu.held_locks = cpu.interrupt_depth = 0;
         cpu.idle = cpu.current = &idle_[i];
         idle_[i].on_cpu = true;
     }
@@ -24,6 +27,19 @@ FakeMachine::FakeMachine(uint32_t count) {
 FakeMachine::~FakeMachine() {
     x86::sti();
     after_wake = nullptr;
+}
+
+void Watchdog::watch(const char* likely) {
+    constexpr time_t kMostSeconds = 20;  // of CPU time; about 2 are needed
+    timespec start, now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
+    while (!done_) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+        if (now.tv_sec - start.tv_sec < kMostSeconds) continue;
+        fprintf(stderr, "panic: the CPUs do not come to an end: %s\n", likely);
+        abort();
+    }
 }
 
 bool thread_wake(Thread& thread) {

@@ -2,7 +2,9 @@
 // scheduler that knows no queues, under which a sleeping thread spins until its state is
 // Running.
 #pragma once
+#include <atomic>
 #include <functional>
+#include <thread>
 
 #include "kernel/sched/wait_queue.h"
 
@@ -22,6 +24,23 @@ class FakeMachine {
 
   private:
     Thread idle_[kMaxCpus];
+};
+
+// Ends the program when a test does not come to its end, with a word on why: CPUs that wait
+// for each other never do.
+class Watchdog {
+  public:
+    explicit Watchdog(const char* likely) : thread_([this, likely] { watch(likely); }) {}
+    ~Watchdog() {
+        done_ = true;
+        thread_.join();
+    }
+
+  private:
+    void watch(const char* likely);
+
+    std::atomic<bool> done_{false};
+    std::thread thread_;
 };
 
 // False after five seconds: nobody woke us.

@@ -1,8 +1,6 @@
 // Lab 4, races between host threads that play CPUs: run_queue.cc and wait_queue.cc.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <ctime>
 #include <deque>
 #include <memory>
 #include <thread>
@@ -12,34 +10,6 @@
 #include "kernel/sched/run_queue.h"
 
 namespace {
-
-// Ends the program when a test does not come to its end, with a word on why: CPUs that wait
-// for each other's locks never do.
-class Watchdog {
-  public:
-    explicit Watchdog(const char* likely) : thread_([this, likely] { watch(likely); }) {}
-    ~Watchdog() {
-        done_ = true;
-        thread_.join();
-    }
-
-  private:
-    void watch(const char* likely) {
-        timespec start, now;
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
-        while (!done_) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(20));
-            clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-            if (now.tv_sec - start.tv_sec < kMostSeconds) continue;
-            fprintf(stderr, "panic: the CPUs do not come to an end: %s\n", likely);
-            abort();
-        }
-    }
-
-    static constexpr time_t kMostSeconds = 30;  // of CPU time; about 2 are needed
-    std::atomic<bool> done_{false};
-    std::thread thread_;
-};
 
 // Four CPUs pick, run and put back; some threads are put on others' queues. A thread has
 // one owner at any time, and none is lost.

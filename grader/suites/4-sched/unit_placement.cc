@@ -52,7 +52,8 @@ TEST_F(Placement, PrefersTheLastCpuWhenItIsIdle) {
 
 TEST_F(Placement, TakesAnIdleCpuWhenTheLastIsBusy) {
     for (uint32_t i : {0, 1, 3}) busy(i, 0);
-    EXPECT_EQ(placed(0), 2u);
+    EXPECT_EQ(placed(0), 2u) << "CPU 2 is idle; the others run something, although nobody waits "
+                                "in their queues";
 }
 
 TEST_F(Placement, TakesTheLeastLoadedWhenNoneIsIdle) {

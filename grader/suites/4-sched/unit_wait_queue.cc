@@ -93,6 +93,21 @@ TEST_F(WaitQueues, AnEntryServesAgainAfterAWakeUp) {
     EXPECT_TRUE(queue_.empty());
 }
 
+// Something else woke the thread (a signal, a timer, another queue that it polls), so that its
+// entry is still here when it looks, finds nothing, and prepares again.
+TEST_F(WaitQueues, PreparingAgainAfterAnotherWakeUpSleepsAgain) {
+    Sleeper a;
+    a.prepare(queue_);
+    ASSERT_TRUE(thread_wake(a.thread));
+    EXPECT_TRUE(a.entry.queued) << "only wakers of this queue and wait_finish take it out";
+    a.prepare(queue_);
+    EXPECT_EQ(a.thread.state, ThreadState::Interruptible)
+        << "the thread is not about to sleep: it spins until its condition comes true";
+    EXPECT_EQ(wake_all(queue_), 1u);
+    a.finish(queue_);
+    EXPECT_TRUE(queue_.empty());
+}
+
 TEST_F(WaitQueues, AThreadMayWaitInTwoQueues) {
     WaitQueue other;
     Sleeper a;
