@@ -67,15 +67,30 @@ TEST_F(FrameRaces, dropping_references_orders_the_writes_before) {
     });
 }
 
-// One reference each for all four, taken and dropped at once, thousands of times.
+// One reference each for all four, taken and dropped at once. On a busy host the four may run
+// one after the other, so what counts is not rounds but those in which another CPU moved.
 TEST_F(FrameRaces, references_are_counted_atomically) {
-    constexpr int kRounds = 5000;
+    constexpr uint64_t kMeetings = 5000, kMostRounds = 2'000'000;
     Frame* frame = frame_alloc().value();
-    on_four_cpus([&](uint32_t) {
-        for (int i = 0; i < kRounds; ++i) {
+    std::atomic<uint64_t> rounds[4] = {};
+    std::atomic<uint32_t> ready{0};
+    std::atomic<bool> enough{false};
+    on_four_cpus([&](uint32_t cpu) {
+        ready.fetch_add(1);
+        while (ready.load() < 4) std::this_thread::yield();
+        uint64_t seen = 0, meetings = 0;
+        for (uint64_t i = 0; i < kMostRounds && !enough.load(); ++i) {
             frame_ref(frame);
             frame_unref(frame);
+            rounds[cpu].fetch_add(1, std::memory_order_relaxed);
+            uint64_t others = 0;
+            for (uint32_t other = 0; other < 4; ++other)
+                if (other != cpu) others += rounds[other].load(std::memory_order_relaxed);
+            meetings += others != seen ? 1 : 0;
+            seen = others;
+            if (meetings == kMeetings) enough = true;
         }
+        enough = true;
     });
     EXPECT_EQ(frame->references.load(), 1u) << "a reference was lost or counted twice";
     frame_unref(frame);

@@ -178,6 +178,8 @@ Frame frame_seen(const Guest& guest, const std::string& prefix) {
     if (guest.seen_texts.contains("missing")) {
         stop_test("FAIL", guest.seen_text("missing"));
     }
+    if (!guest.seen_texts.contains(prefix + "frame") && guest.outcome != Outcome::Exited)
+        stop_test(guest.outcome == Outcome::Timeout ? "TIMEOUT" : "FAIL", guest.diagnosis);
     std::string bytes = guest.seen_text(prefix + "frame");
     Frame frame;
     memcpy(&frame, bytes.data(), sizeof frame);
@@ -195,8 +197,10 @@ std::string flag_names(uint64_t flags) {
 
 }  // namespace
 
+// What was seen stands, also when the machine came down later: that is often the
+// consequence, and rarely tells the cause.
 #define ENTRY_TEST(name)                                                                  \
-    GUEST_TEST(Entry, name, .run = "/tests/3-syscall/calls watch", .cpus = 2,             \
+    GUEST_CRASH_TEST(Entry, name, .run = "/tests/3-syscall/calls watch", .cpus = 2,             \
                .data = {{"watch_seed", std::to_string(kSeed)}}, .limit = 60,              \
                .inspect = follow_calls)
 
@@ -257,6 +261,7 @@ ENTRY_TEST(an_ordinary_call_leaves_by_sysretq) {
         << "the frame is unchanged, so the fast way out is safe";
     EXPECT_EQ(guest.seen("plain.exit_flags") & kIf, 0u)
         << "interrupts are on at the exit, with the user's GS and stack already loaded";
+    EXPECT_EQ(guest.outcome, Outcome::Exited) << guest.diagnosis;
     EXPECT_EQ(guest.seen("plain.exit_rcx"), frame.rip) << "RCX is where SYSRETQ goes";
     EXPECT_EQ(guest.seen("plain.exit_r11"), frame.rflags) << "R11 becomes RFLAGS";
     EXPECT_EQ(guest.seen("plain.exit_rsp"), frame.rsp) << "RSP at the exit is not the program's";

@@ -119,6 +119,7 @@ GUEST_TEST(Smp, no_stale_translation_on_bochs, .run = "/tests/4-sched/stale",
            .machine = "bochs-smp", .cpus = 4,
            .data = {{"stale_seed", std::to_string(kSeed)}, {"stale_rounds", "40"}},
            .limit = 120, .kernel_arguments = "tick_hz=5") {
+    guest.expect_checks("stale");
     EXPECT_EQ(guest.number("stale_rounds"), 40u);
     for (const char* kind : {"stale_unmap", "stale_protect"}) {
         EXPECT_EQ(guest.number(kind), 0u)

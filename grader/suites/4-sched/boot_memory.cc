@@ -12,6 +12,7 @@ const std::string kStaleSeed = std::to_string(chosen("stale_seed", 1, 1ull << 62
 const std::string kStaleRounds = std::to_string(chosen("stale_rounds", 100, 140));
 
 void judge_stale(const Guest& guest, const char* what, const char* meaning) {
+    guest.expect_checks("stale");
     EXPECT_EQ(guest.text("stale_rounds"), kStaleRounds);
     uint64_t stale = guest.number(what);
     std::string first = guest.reported("stale_first")

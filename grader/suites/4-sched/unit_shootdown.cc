@@ -24,6 +24,8 @@ constexpr uint32_t kCpus = 4;
 constexpr VirtAddr kPage = 0x7000'0000'0000;
 using Clock = std::chrono::steady_clock;
 constexpr auto kPatience = std::chrono::milliseconds(300);
+// Of an interrupt between CPUs that meet: both wait by then.
+constexpr auto kTravel = std::chrono::milliseconds(10);
 
 struct Board {
     std::atomic<uint32_t> sent[kCpus];      // interrupts to each CPU
@@ -33,6 +35,7 @@ struct Board {
     std::atomic<bool> finished;             // finish() of the test's batch was called
     std::atomic<CpuMask> meet;              // CPUs that shall be in ipi_send at once
     std::atomic<CpuMask> there;
+    std::atomic<Clock::time_point> arrival;  // of the interrupts that they send
     std::atomic<bool> slow_flush;           // of CPU 1
     const TlbBatch* batch;
 } board;
@@ -49,6 +52,7 @@ void run_pending() {
 
 void on_signal(int) {
     if (host_cpu == nullptr || !x86::interrupts_enabled()) return;
+    if (board.meet.load() != 0 && Clock::now() < board.arrival.load()) return;
     InterruptsOff off;
     run_pending();
 }
@@ -75,8 +79,10 @@ void ipi_set_handler(IpiWork work, void (*handler)()) {
 
 void ipi_send(Cpu& cpu, IpiWork work) {
     CpuMask self = 1u << this_cpu().id;
-    if ((board.meet.load() & self) != 0 && (board.there.fetch_or(self) & self) == 0)
+    if ((board.meet.load() & self) != 0 && (board.there.fetch_or(self) & self) == 0) {
         give_time([] { return board.there.load() == board.meet.load(); });
+        board.arrival = Clock::now() + kTravel;
+    }
     board.sent[cpu.id].fetch_add(1);
     if ((cpu.ipi_pending.fetch_or(work) & work) == 0) interrupt(cpu.id);
 }
@@ -126,6 +132,7 @@ class Shootdown : public testing::Test {
         board.flushed = board.flushed_at_end = board.polls = 0;
         board.finished = board.slow_flush = false;
         board.meet = board.there = 0;
+        board.arrival = Clock::time_point::min();
         board.batch = &batch_;
         for (uint32_t i = 0; i < kCpus; ++i) {
             cpus[i].ipi_pending = 0;
@@ -274,8 +281,8 @@ TEST_F(Shootdown, TwoInitiatorsAnswerEachOther) {
         fill(first, 2);
         fill(second, 2);
         board.there = 0;
+        board.arrival = Clock::time_point::max();
         board.meet = 0b0011;
-        board.finished = false;
         run([&] { tlb_shootdown_kernel(first); }, [&] { tlb_shootdown_kernel(second); });
         // A unit that serves one request at a time lets them meet never; it need not.
         if (board.there != 0b0011) break;

@@ -43,7 +43,13 @@ constexpr unsigned kPages = 64;
 
 void on_fault(int, siginfo_t*, void* context) {
     auto& rip = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP];
-    if (rip != reinterpret_cast<greg_t>(try_write_at)) _exit(110);
+    if (rip != reinterpret_cast<greg_t>(try_write_at)) {
+        check_failed("stale.faults", Where::current(),
+                     "a thread faulted at %#llx, far from the write that may: what it needs was "
+                     "overwritten. Frames went to a new owner while a CPU still wrote to them: "
+                     "that CPU was not waited for, or not asked", rip);
+        _exit(check_summary("stale"));
+    }
     rip = reinterpret_cast<greg_t>(try_write_failed);
 }
 
