@@ -75,15 +75,6 @@ void memory_init() {
     log_info("memory: %lu MiB, %lu MiB free", frames_total() >> 8, frames_free() >> 8);
 }
 
-// Times the copy routines on two frames; after the TSC is calibrated.
-void choose_copy_routines() {
-    Result<Frame*> a = frame_alloc(), b = frame_alloc();
-    if (!a.ok() || !b.ok()) panic("no memory for the copy routines' trial");
-    page_copy_init(frame_data(a.value()), frame_data(b.value()));
-    frame_unref(a.value());
-    frame_unref(b.value());
-}
-
 // Gives each layer what it needs of those above it.
 void wire_layers() {
     thread_set_memory({alloc_kernel_stack, free_kernel_stack, kmalloc, kfree});
@@ -156,7 +147,7 @@ extern "C" [[noreturn]] void kmain(uint32_t magic, uint32_t info) {
     tsc_calibrate();                // lab 7
     log_set_clock(monotonic_ns);
     apic_timer_calibrate();
-    choose_copy_routines();
+    page_copy_init();
 
     fpu_init();
     wire_layers();

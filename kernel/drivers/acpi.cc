@@ -22,28 +22,10 @@ namespace {
 
 using Bytes = std::span<const uint8_t>;
 
-struct [[gnu::packed]] Rsdp {
-    char signature[8];
-    uint8_t checksum;
-    char oem[6];
-    uint8_t revision;  // 0: ACPI 1.0, without what follows rsdt
-    uint32_t rsdt;
-    uint32_t length;
-    uint64_t xsdt;
-    uint8_t extended_checksum;
-    uint8_t reserved[3];
-};
-static_assert(sizeof(Rsdp) == 36);
-constexpr size_t kRsdp1Size = 20;
-
-struct [[gnu::packed]] TableHeader {
-    char signature[4];
-    uint32_t length;
-    uint8_t revision, checksum;
-    char oem[8 + 6];
-    uint32_t oem_revision, creator, creator_revision;
-};
-static_assert(sizeof(TableHeader) == 36);
+// Offsets of what is read. Every table but the RSDP begins with signature, length, checksum.
+constexpr size_t kRsdpRevision = 15, kRsdpRsdt = 16, kRsdpXsdt = 24;
+constexpr size_t kRsdp1Size = 20, kRsdpSize = 36;
+constexpr size_t kTableLength = 4, kHeaderSize = 36;
 
 template <typename T>
 T read_at(Bytes bytes, size_t offset) {
@@ -65,39 +47,34 @@ Bytes map(PhysAddr address, size_t size) {
 
 // ---- Finding tables ----
 
-std::optional<Rsdp> valid_rsdp(Bytes bytes) {
-    if (memcmp(bytes.data(), "RSD PTR ", 8) != 0) return {};
-    if (!sums_to_zero(bytes.first(kRsdp1Size))) return {};
-    return read_at<Rsdp>(bytes, 0);
-}
-
 // Where the loader says. The BIOS area is not searched: every loader that we know does.
-std::optional<Rsdp> find_rsdp(const BootInfo& info) {
-    if (info.has_rsdp_copy) return valid_rsdp(info.rsdp_copy);
-    if (info.rsdp == 0) return {};
-    return valid_rsdp(map(info.rsdp, sizeof(Rsdp)));
+Bytes find_rsdp(const BootInfo& info) {
+    if (!info.has_rsdp_copy && info.rsdp == 0) return {};
+    Bytes rsdp = info.has_rsdp_copy ? info.rsdp_copy : map(info.rsdp, kRsdpSize);
+    bool valid = memcmp(rsdp.data(), "RSD PTR ", 8) == 0 && sums_to_zero(rsdp.first(kRsdp1Size));
+    return valid ? rsdp : Bytes();
 }
 
 // The table at `address` if it has this signature and a right checksum, or nothing.
 Bytes map_table(PhysAddr address, const char* signature) {
     if (address == 0) return {};
-    auto header = read_at<TableHeader>(map(address, sizeof(TableHeader)), 0);
     constexpr uint32_t kMaxTable = 4 * 1024 * 1024;
-    if (memcmp(header.signature, signature, 4) != 0) return {};
-    if (header.length < sizeof header || header.length > kMaxTable) return {};
-    Bytes table = map(address, header.length);
+    Bytes header = map(address, kHeaderSize);
+    auto length = read_at<uint32_t>(header, kTableLength);
+    if (memcmp(header.data(), signature, 4) != 0 || length < kHeaderSize || length > kMaxTable)
+        return {};
+    Bytes table = map(address, length);
     if (sums_to_zero(table)) return table;
-    log_warning("acpi: checksum of table %.4s is wrong", header.signature);
+    log_warning("acpi: checksum of table %s is wrong", signature);
     return {};
 }
 
 // Looks through the root table for a signature.
 Bytes find_table(Bytes root, size_t pointer_size, const char* signature) {
-    for (size_t at = sizeof(TableHeader); at + pointer_size <= root.size();
+    for (size_t at = kHeaderSize; at + pointer_size <= root.size();
          at += pointer_size) {
-        PhysAddr address = pointer_size == 8 ? read_at<uint64_t>(root, at)
-                                             : read_at<uint32_t>(root, at);
-        Bytes table = map_table(address, signature);
+        Bytes table = map_table(pointer_size == 8 ? read_at<uint64_t>(root, at)
+                                                  : read_at<uint32_t>(root, at), signature);
         if (!table.empty()) return table;
     }
     return {};
@@ -162,7 +139,7 @@ void read_madt(Bytes madt) {
 // that we know has, is not supported.)
 std::optional<uint8_t> find_s5(Bytes dsdt) {
     constexpr uint8_t kPackageOp = 0x12, kBytePrefix = 0x0a;
-    for (size_t at = sizeof(TableHeader); at + 16 <= dsdt.size(); at++) {
+    for (size_t at = kHeaderSize; at + 16 <= dsdt.size(); at++) {
         if (memcmp(dsdt.data() + at, "_S5_", 4) != 0 || dsdt[at + 4] != kPackageOp) continue;
         size_t next = at + 5;
         next += 1 + (dsdt[next] >> 6);  // PkgLength has up to three bytes more
@@ -185,11 +162,12 @@ void read_fadt(Bytes fadt) {
 
 void acpi_init() {
     topology_set_defaults();
-    std::optional<Rsdp> rsdp = find_rsdp(boot_info);
-    if (!rsdp) return log_warning("acpi: no RSDP; one CPU, default interrupt routes");
-    bool wide = rsdp->revision >= 2 && rsdp->xsdt != 0;
-    size_t pointer_size = wide ? 8 : 4;
-    Bytes root = wide ? map_table(rsdp->xsdt, "XSDT") : map_table(rsdp->rsdt, "RSDT");
+    Bytes rsdp = find_rsdp(boot_info);
+    if (rsdp.empty()) return log_warning("acpi: no RSDP; one CPU, default interrupt routes");
+    auto xsdt = rsdp[kRsdpRevision] >= 2 ? read_at<uint64_t>(rsdp, kRsdpXsdt) : 0;
+    size_t pointer_size = xsdt != 0 ? 8 : 4;
+    Bytes root = xsdt != 0 ? map_table(xsdt, "XSDT")
+                           : map_table(read_at<uint32_t>(rsdp, kRsdpRsdt), "RSDT");
     Bytes madt = find_table(root, pointer_size, "APIC");
     if (madt.empty()) log_warning("acpi: no MADT");
     else read_madt(madt);

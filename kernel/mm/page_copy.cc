@@ -83,14 +83,15 @@ uint64_t time_of(Operation operation) {
 
 }  // namespace
 
-void page_copy_init(void* scratch_a, void* scratch_b) {
-    uint64_t rep = time_of([=] {
-        clear_rep(scratch_a);
-        copy_rep(scratch_b, scratch_a);
+void page_copy_init() {
+    alignas(kPageSize) static char a[kPageSize], b[kPageSize];
+    uint64_t rep = time_of([] {
+        clear_rep(a);
+        copy_rep(b, a);
     });
-    uint64_t unrolled = time_of([=] {
-        clear_unrolled(scratch_a);
-        copy_unrolled(scratch_b, scratch_a);
+    uint64_t unrolled = time_of([] {
+        clear_unrolled(a);
+        copy_unrolled(b, a);
     });
     use_rep = rep < unrolled;
     user_copy_rep = use_rep;

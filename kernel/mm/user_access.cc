@@ -16,20 +16,21 @@ size_t user_part(VirtAddr address, size_t size) {
     return address >= kUserTop ? 0 : std::min<size_t>(size, kUserTop - address);
 }
 
+Result<void> done_if(bool ok) {
+    if (!ok) [[unlikely]] return Error(EFAULT);
+    return {};
+}
+
 }  // namespace
 
 void user_access_init() { user_copy_smap = cpu_features.smap; }
 
 Result<void> copy_from_user(void* to, VirtAddr from, size_t size) {
-    if (!is_user_range(from, size) || user_copy_in(to, from, size) != 0) [[unlikely]]
-        return Error(EFAULT);
-    return {};
+    return done_if(is_user_range(from, size) && user_copy_in(to, from, size) == 0);
 }
 
 Result<void> copy_to_user(VirtAddr to, const void* from, size_t size) {
-    if (!is_user_range(to, size) || user_copy_out(to, from, size) != 0) [[unlikely]]
-        return Error(EFAULT);
-    return {};
+    return done_if(is_user_range(to, size) && user_copy_out(to, from, size) == 0);
 }
 
 size_t copy_from_user_partial(void* to, VirtAddr from, size_t size) {
@@ -43,9 +44,7 @@ size_t copy_to_user_partial(VirtAddr to, const void* from, size_t size) {
 }
 
 Result<void> clear_user(VirtAddr to, size_t size) {
-    if (!is_user_range(to, size) || user_copy_zero(to, size) != 0) [[unlikely]]
-        return Error(EFAULT);
-    return {};
+    return done_if(is_user_range(to, size) && user_copy_zero(to, size) == 0);
 }
 
 Result<size_t> copy_string_from_user(char* to, VirtAddr from, size_t size) {

@@ -7,8 +7,8 @@
 
 Result<int32_t> sys_clone(uint64_t flags, VirtAddr stack, VirtAddr parent_tid,
                           VirtAddr child_tid, uint64_t tls) {
-    return clone_current({.flags = (flags & 0xffffffff) & ~abi::kCloneExitSignal,
-                          .exit_signal = static_cast<uint32_t>(flags & abi::kCloneExitSignal),
+    return clone_current({.flags = (flags & 0xffffffff) & ~CSIGNAL,
+                          .exit_signal = static_cast<uint32_t>(flags & CSIGNAL),
                           .stack = stack,
                           .parent_tid = parent_tid,
                           .child_tid = child_tid,
@@ -30,15 +30,15 @@ Result<void> sys_exit(int code) {
 Result<void> sys_exit_group(int code) { exit_group(wait_status_exited(code)); }
 
 Result<int32_t> sys_wait4(int32_t which, UserOut<int32_t> status, int options,
-                          UserOut<abi::ResourceUsage> usage) {
+                          UserOut<rusage> usage) {
     if ((options & ~abi::kWaitKnown) != 0) return Error(EINVAL);
     WaitResult result = TRY(wait_for_child(which, options));
     if (result.pid == 0) return result.pid;
     if (!status.is_null()) TRY(status.write(static_cast<int32_t>(result.status)));
     if (!usage.is_null()) {
-        abi::ResourceUsage of_child = {};
-        of_child.user = to_time_val(result.used.user_ns);
-        of_child.system = to_time_val(result.used.system_ns);
+        rusage of_child = {};
+        of_child.ru_utime = to_time_val(result.used.user_ns);
+        of_child.ru_stime = to_time_val(result.used.system_ns);
         TRY(usage.write(of_child));
     }
     return result.pid;

@@ -16,23 +16,20 @@ uint64_t device_of(const Inode& inode) {
 
 Result<void> write_stat(Inode& inode, VirtAddr out) {
     Attributes a = inode.stat();
-    abi::Stat stat = {};
-    stat.dev = device_of(inode);
-    stat.ino = inode.number;
-    stat.nlink = a.links;
-    stat.mode = a.mode;
-    stat.uid = a.uid;
-    stat.gid = a.gid;
-    stat.rdev = a.device;
-    stat.size = static_cast<int64_t>(a.size);
-    stat.blksize = kPageSize;
-    stat.blocks = static_cast<int64_t>(a.blocks);
-    stat.atime = static_cast<uint64_t>(a.accessed.seconds);
-    stat.atime_nsec = static_cast<uint64_t>(a.accessed.nanoseconds);
-    stat.mtime = static_cast<uint64_t>(a.modified.seconds);
-    stat.mtime_nsec = static_cast<uint64_t>(a.modified.nanoseconds);
-    stat.ctime = static_cast<uint64_t>(a.changed.seconds);
-    stat.ctime_nsec = static_cast<uint64_t>(a.changed.nanoseconds);
+    struct stat stat = {};
+    stat.st_dev = device_of(inode);
+    stat.st_ino = inode.number;
+    stat.st_nlink = a.links;
+    stat.st_mode = a.mode;
+    stat.st_uid = a.uid;
+    stat.st_gid = a.gid;
+    stat.st_rdev = a.device;
+    stat.st_size = static_cast<int64_t>(a.size);
+    stat.st_blksize = kPageSize;
+    stat.st_blocks = static_cast<int64_t>(a.blocks);
+    stat.st_atim = {a.accessed.seconds, a.accessed.nanoseconds};
+    stat.st_mtim = {a.modified.seconds, a.modified.nanoseconds};
+    stat.st_ctim = {a.changed.seconds, a.changed.nanoseconds};
     return copy_to_user(out, &stat, sizeof stat);
 }
 

@@ -14,31 +14,32 @@
 
 // The release is that of the Linux whose interface this is: C libraries compare it with the
 // oldest kernel that they can run on.
-Result<void> sys_uname(UserOut<abi::UnameText> out) {
+Result<void> sys_uname(UserOut<utsname> out) {
     return out.write({"MelloOS", "mello", "6.1.0-mello", "#1 SMP", "x86_64", "(none)"});
 }
 
 // ---- The machine ----
 
-Result<void> sys_sysinfo(UserOut<abi::SystemInfo> out) {
-    abi::SystemInfo info = {};
+Result<void> sys_sysinfo(UserOut<struct sysinfo> out) {
+    struct sysinfo info = {};
     info.uptime = static_cast<int64_t>(monotonic_ns() / kNsPerSecond);
-    info.total_ram = frames_total() * kPageSize;
-    info.free_ram = frames_free() * kPageSize;
-    info.unit = 1;
+    info.totalram = frames_total() * kPageSize;
+    info.freeram = frames_free() * kPageSize;
+    info.mem_unit = 1;
     MutexGuard tree(process_tree);
-    for ([[maybe_unused]] Process& process : all_processes) info.processes++;
+    for ([[maybe_unused]] Process& process : all_processes) info.procs++;
     return out.write(info);
 }
 
 Result<void> sys_reboot(uint32_t magic1, uint32_t magic2, uint32_t command) {
-    const auto& known = abi::kRebootMagic2;
-    if (magic1 != abi::kRebootMagic1 || std::ranges::count(known, magic2) == 0)
+    constexpr uint32_t kKnown[] = {LINUX_REBOOT_MAGIC2, LINUX_REBOOT_MAGIC2A,
+                                   LINUX_REBOOT_MAGIC2B, LINUX_REBOOT_MAGIC2C};
+    if (magic1 != LINUX_REBOOT_MAGIC1 || std::ranges::count(kKnown, magic2) == 0)
         return Error(EINVAL);
     switch (command) {
-        case abi::kRebootRestart: machine_reboot();
-        case abi::kRebootHalt:
-        case abi::kRebootPowerOff: machine_power_off(kExitPowerOff);
+        case LINUX_REBOOT_CMD_RESTART: machine_reboot();
+        case LINUX_REBOOT_CMD_HALT:
+        case LINUX_REBOOT_CMD_POWER_OFF: machine_power_off(kExitPowerOff);
         default: return Error(EINVAL);
     }
 }

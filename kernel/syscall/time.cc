@@ -37,11 +37,11 @@ Result<uint64_t> read_clock(int clock) {
     }
 }
 
-Result<uint64_t> to_ns(const abi::TimeVal& time) {
+Result<uint64_t> to_ns(const timeval& time) {
     constexpr int64_t kMicroseconds = 1'000'000;
-    if (time.seconds < 0 || time.microseconds < 0 || time.microseconds >= kMicroseconds)
+    if (time.tv_sec < 0 || time.tv_usec < 0 || time.tv_usec >= kMicroseconds)
         return Error(EINVAL);
-    return to_ns(TimeSpec{time.seconds, time.microseconds * 1000});
+    return to_ns(TimeSpec{time.tv_sec, time.tv_usec * 1000});
 }
 
 }  // namespace
@@ -57,7 +57,7 @@ Result<void> sys_clock_getres(int clock, UserOut<TimeSpec> resolution) {
     return resolution.is_null() ? Result<void>{} : resolution.write({0, 1});
 }
 
-Result<void> sys_gettimeofday(UserOut<abi::TimeVal> time, UserOut<uint64_t> zone) {
+Result<void> sys_gettimeofday(UserOut<timeval> time, UserOut<uint64_t> zone) {
     if (!time.is_null()) TRY(time.write(to_time_val(realtime_ns())));
     return zone.is_null() ? Result<void>{} : zone.write(0);  // UTC, no daylight saving
 }
@@ -105,7 +105,7 @@ Result<void> sys_clock_nanosleep(int clock, int flags, UserIn<TimeSpec> time,
 
 // ---- CPU time ----
 
-Result<int64_t> sys_times(UserOut<abi::ProcessTicks> ticks) {
+Result<int64_t> sys_times(UserOut<tms> ticks) {
     Process& process = current_process();
     Usage used = process_usage(process);
     auto to_ticks = [](uint64_t ns) { return static_cast<int64_t>(ns / kNsPerTick); };
@@ -116,19 +116,19 @@ Result<int64_t> sys_times(UserOut<abi::ProcessTicks> ticks) {
     return to_ticks(monotonic_ns());
 }
 
-Result<void> sys_getrusage(int who, UserOut<abi::ResourceUsage> usage) {
+Result<void> sys_getrusage(int who, UserOut<rusage> usage) {
     constexpr int kSelf = 0, kChildren = -1;
     Process& process = current_process();
     if (who != kSelf && who != kChildren) return Error(EINVAL);
     Usage used = who == kSelf ? process_usage(process) : process.dead_children;
-    abi::ResourceUsage out = {};
-    out.user = to_time_val(used.user_ns);
-    out.system = to_time_val(used.system_ns);
+    rusage out = {};
+    out.ru_utime = to_time_val(used.user_ns);
+    out.ru_stime = to_time_val(used.system_ns);
     if (who == kSelf)
-        out.max_resident_kib = static_cast<int64_t>(process.space->resident_pages() * 4);
-    out.minor_faults = static_cast<int64_t>(used.page_faults);
-    out.voluntary_switches = static_cast<int64_t>(used.switches_voluntary);
-    out.involuntary_switches = static_cast<int64_t>(used.switches_involuntary);
+        out.ru_maxrss = static_cast<int64_t>(process.space->resident_pages() * 4);
+    out.ru_minflt = static_cast<int64_t>(used.page_faults);
+    out.ru_nvcsw = static_cast<int64_t>(used.switches_voluntary);
+    out.ru_nivcsw = static_cast<int64_t>(used.switches_involuntary);
     return usage.write(out);
 }
 
@@ -174,13 +174,13 @@ constexpr int kTimerReal = 0;  // ITIMER_REAL, the only kind there is
 
 }  // namespace
 
-Result<void> sys_setitimer(int which, UserIn<abi::IntervalTimer> value,
-                           UserOut<abi::IntervalTimer> old) {
+Result<void> sys_setitimer(int which, UserIn<itimerval> value,
+                           UserOut<itimerval> old) {
     if (which != kTimerReal) return Error(EINVAL);
     AlarmState wanted = {0, 0};
     if (!value.is_null()) {
-        abi::IntervalTimer timer = TRY(value.read());
-        wanted = {TRY(to_ns(timer.value)), TRY(to_ns(timer.interval))};
+        itimerval timer = TRY(value.read());
+        wanted = {TRY(to_ns(timer.it_value)), TRY(to_ns(timer.it_interval))};
     }
     AlarmState before = exchange_alarm(wanted);
     if (old.is_null()) return {};

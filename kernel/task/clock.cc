@@ -33,7 +33,7 @@ TimeSpec to_time_spec(uint64_t ns) {
     return {static_cast<int64_t>(ns / kNsPerSecond), static_cast<int64_t>(ns % kNsPerSecond)};
 }
 
-abi::TimeVal to_time_val(uint64_t ns) {
+timeval to_time_val(uint64_t ns) {
     TimeSpec time = to_time_spec(ns);
     return {time.seconds, time.nanoseconds / 1000};
 }

@@ -19,4 +19,4 @@ uint64_t realtime_to_monotonic(uint64_t realtime);
 // EINVAL when it is negative or has a second or more of nanoseconds; cut to INT64_MAX.
 Result<uint64_t> to_ns(const TimeSpec& time);
 TimeSpec to_time_spec(uint64_t ns);
-abi::TimeVal to_time_val(uint64_t ns);
+timeval to_time_val(uint64_t ns);

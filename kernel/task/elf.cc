@@ -15,30 +15,30 @@ bool in_file(uint64_t offset, uint64_t size, uint64_t file_size) {
     return offset <= file_size && size <= file_size - offset;
 }
 
-bool is_program(const abi::ElfHeader& header) {
-    return std::equal(std::begin(kIdent), std::end(kIdent), header.ident) &&
-           (header.type == abi::kElfExecutable || header.type == abi::kElfShared) &&
-           header.machine == abi::kElfMachineX86_64 &&
-           header.program_header_size == sizeof(abi::ElfProgramHeader);
+bool is_program(const Elf64_Ehdr& header) {
+    return std::equal(std::begin(kIdent), std::end(kIdent), header.e_ident) &&
+           (header.e_type == ET_EXEC || header.e_type == ET_DYN) &&
+           header.e_machine == EM_X86_64 &&
+           header.e_phentsize == sizeof(Elf64_Phdr);
 }
 
-bool is_sound(const abi::ElfProgramHeader& header, uint64_t file_size, uint64_t lowest) {
-    return header.file_size <= header.memory_size &&
-           in_file(header.offset, header.file_size, file_size) &&
-           header.offset % kPageSize == header.address % kPageSize &&
-           header.address >= lowest && header.address < kUserTop &&
-           header.memory_size < kUserTop - header.address;
+bool is_sound(const Elf64_Phdr& header, uint64_t file_size, uint64_t lowest) {
+    return header.p_filesz <= header.p_memsz &&
+           in_file(header.p_offset, header.p_filesz, file_size) &&
+           header.p_offset % kPageSize == header.p_vaddr % kPageSize &&
+           header.p_vaddr >= lowest && header.p_vaddr < kUserTop &&
+           header.p_memsz < kUserTop - header.p_vaddr;
 }
 
 uint8_t protection_of(uint32_t flags) {
-    return static_cast<uint8_t>(((flags & abi::kElfRead) != 0 ? kProtRead : 0) |
-                                ((flags & abi::kElfWrite) != 0 ? kProtWrite : 0) |
-                                ((flags & abi::kElfExecute) != 0 ? kProtExecute : 0));
+    return static_cast<uint8_t>(((flags & PF_R) != 0 ? kProtRead : 0) |
+                                ((flags & PF_W) != 0 ? kProtWrite : 0) |
+                                ((flags & PF_X) != 0 ? kProtExecute : 0));
 }
 
-Result<void> add_segment(ElfImage& image, const abi::ElfProgramHeader& header,
+Result<void> add_segment(ElfImage& image, const Elf64_Phdr& header,
                          uint64_t file_size) {
-    if (header.memory_size == 0) return {};
+    if (header.p_memsz == 0) return {};
     uint64_t lowest = image.relocatable ? 0 : kUserBottom;
     if (image.segment_count > 0) {
         const ElfSegment& last = image.segments[image.segment_count - 1];
@@ -46,8 +46,8 @@ Result<void> add_segment(ElfImage& image, const abi::ElfProgramHeader& header,
     }
     if (image.segment_count == kMaxElfSegments || !is_sound(header, file_size, lowest))
         return Error(ENOEXEC);
-    image.segments[image.segment_count++] = {header.address, header.memory_size, header.offset,
-                                             header.file_size, protection_of(header.flags)};
+    image.segments[image.segment_count++] = {header.p_vaddr, header.p_memsz, header.p_offset,
+                                             header.p_filesz, protection_of(header.p_flags)};
     return {};
 }
 
@@ -66,32 +66,32 @@ uint64_t loaded_address(const ElfImage& image, uint64_t offset, uint64_t size) {
 }  // namespace
 
 Result<ElfImage> parse_elf(std::span<const uint8_t> head, uint64_t file_size) {
-    abi::ElfHeader header;
+    Elf64_Ehdr header;
     if (head.size() < sizeof header || file_size < head.size()) return Error(ENOEXEC);
     memcpy(&header, head.data(), sizeof header);
-    uint64_t table_size = header.program_header_count * sizeof(abi::ElfProgramHeader);
-    if (!is_program(header) || !in_file(header.program_headers, table_size, head.size()))
+    uint64_t table_size = header.e_phnum * sizeof(Elf64_Phdr);
+    if (!is_program(header) || !in_file(header.e_phoff, table_size, head.size()))
         return Error(ENOEXEC);
 
     ElfImage image = {};
-    image.relocatable = header.type == abi::kElfShared;
-    image.entry = header.entry;
-    image.program_header_count = header.program_header_count;
-    for (uint16_t i = 0; i < header.program_header_count; i++) {
-        abi::ElfProgramHeader entry;
-        memcpy(&entry, head.data() + header.program_headers + i * sizeof entry, sizeof entry);
-        if (entry.type == abi::kElfLoad) TRY(add_segment(image, entry, file_size));
-        if (entry.type != abi::kElfInterpreter) continue;
-        if (entry.file_size < 2 || !in_file(entry.offset, entry.file_size, head.size()))
+    image.relocatable = header.e_type == ET_DYN;
+    image.entry = header.e_entry;
+    image.program_header_count = header.e_phnum;
+    for (uint16_t i = 0; i < header.e_phnum; i++) {
+        Elf64_Phdr entry;
+        memcpy(&entry, head.data() + header.e_phoff + i * sizeof entry, sizeof entry);
+        if (entry.p_type == PT_LOAD) TRY(add_segment(image, entry, file_size));
+        if (entry.p_type != PT_INTERP) continue;
+        if (entry.p_filesz < 2 || !in_file(entry.p_offset, entry.p_filesz, head.size()))
             return Error(ENOEXEC);
-        image.interpreter_offset = entry.offset;
-        image.interpreter_size = entry.file_size;
+        image.interpreter_offset = entry.p_offset;
+        image.interpreter_size = entry.p_filesz;
     }
     if (image.segment_count == 0) return Error(ENOEXEC);
     const ElfSegment& last = image.segments[image.segment_count - 1];
     image.low = round_down(image.segments[0].address, kPageSize);
     image.high = round_up(last.address + last.memory_size, kPageSize);
-    image.program_headers = loaded_address(image, header.program_headers, table_size);
+    image.program_headers = loaded_address(image, header.e_phoff, table_size);
     if (image.entry < image.low || image.entry >= image.high) return Error(ENOEXEC);
     return image;
 }

@@ -147,9 +147,9 @@ Result<void> Exec::pack(const ArgumentLists* lists) {
     }
     TRY(args_.add_word(0));
     uint64_t environment_end = args_.strings().size();
-    TRY(args_.add_word(abi::kAuxExecFn));
+    TRY(args_.add_word(AT_EXECFN));
     TRY(args_.add(path_));
-    TRY(args_.add_word(abi::kAuxPlatform));
+    TRY(args_.add_word(AT_PLATFORM));
     TRY(args_.add("x86_64"));
 
     // Now it is known where the strings will lie.
@@ -173,24 +173,24 @@ Result<void> Exec::add_auxiliary(VirtAddr strings) {
     uint64_t random[2];
     random_fill(random, sizeof random);
     uint64_t auxiliary[][2] = {
-        {abi::kAuxProgramHeaders, headers},
-        {abi::kAuxProgramHeaderSize, sizeof(abi::ElfProgramHeader)},
-        {abi::kAuxProgramHeaderCount, image.program_header_count},
-        {abi::kAuxPageSize, kPageSize},
-        {abi::kAuxBase, interpreter_ ? interpreter_->bias : 0},
-        {abi::kAuxFlags, 0},
-        {abi::kAuxEntry, image.entry + main_.bias},
-        {abi::kAuxUid, 0},
-        {abi::kAuxEuid, 0},
-        {abi::kAuxGid, 0},
-        {abi::kAuxEgid, 0},
-        {abi::kAuxHwcap, x86::cpuid(1).edx},
-        {abi::kAuxHwcap2, cpu_features.fsgsbase ? kHwcap2FsGsBase : 0},
-        {abi::kAuxClockTicks, 100},
-        {abi::kAuxSecure, 0},
-        {abi::kAuxMinSigStackSize, 1024 + cpu_features.xsave_size},
-        {abi::kAuxRandom, 0},  // set below
-        {abi::kAuxNull, 0},
+        {AT_PHDR, headers},
+        {AT_PHENT, sizeof(Elf64_Phdr)},
+        {AT_PHNUM, image.program_header_count},
+        {AT_PAGESZ, kPageSize},
+        {AT_BASE, interpreter_ ? interpreter_->bias : 0},
+        {AT_FLAGS, 0},
+        {AT_ENTRY, image.entry + main_.bias},
+        {AT_UID, 0},
+        {AT_EUID, 0},
+        {AT_GID, 0},
+        {AT_EGID, 0},
+        {AT_HWCAP, x86::cpuid(1).edx},
+        {AT_HWCAP2, cpu_features.fsgsbase ? kHwcap2FsGsBase : 0},
+        {AT_CLKTCK, 100},
+        {AT_SECURE, 0},
+        {AT_MINSIGSTKSZ, 1024 + cpu_features.xsave_size},
+        {AT_RANDOM, 0},  // set below
+        {AT_NULL, 0},
         {random[0], random[1]},
     };
     constexpr uint64_t kPairs = std::size(auxiliary);

@@ -208,7 +208,7 @@ Result<WaitResult> wait_for_child(int32_t which, int options) {
     for (;;) {
         uint32_t seen;
         WaitResult result = TRY(try_wait(self, which, seen));
-        if (result.pid != 0 || (options & abi::kWaitNoHang) != 0) return result;
+        if (result.pid != 0 || (options & WNOHANG) != 0) return result;
         TRY(wait_until(self.child_wait, [&] {
             return self.child_events.load(std::memory_order_relaxed) != seen;
         }));

@@ -24,10 +24,10 @@
 namespace {
 
 constexpr uint64_t kSupportedFlags =
-    abi::kCloneVm | abi::kCloneFs | abi::kCloneFiles | abi::kCloneSighand | abi::kCloneVfork |
-    abi::kCloneParent | abi::kCloneThread | abi::kCloneSysvsem | abi::kCloneSettls |
-    abi::kCloneParentSettid | abi::kCloneChildCleartid | abi::kCloneDetached |
-    abi::kCloneChildSettid | abi::kCloneClearSighand;
+    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK |
+    CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+    CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED |
+    CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND;
 
 // `set_tid`: where the child's id goes in its memory (CLONE_CHILD_SETTID), or nullptr.
 void start_child(void* set_tid) {
@@ -41,11 +41,11 @@ void start_child(void* set_tid) {
 
 Result<void> check_flags(uint64_t flags) {
     auto has = [flags](uint64_t flag) { return (flags & flag) != 0; };
-    bool thread = has(abi::kCloneThread);
-    bool sound = !has(~kSupportedFlags) && (!has(abi::kCloneSighand) || has(abi::kCloneVm)) &&
-                 (!thread || (has(abi::kCloneSighand) && !has(abi::kCloneVfork))) &&
+    bool thread = has(CLONE_THREAD);
+    bool sound = !has(~kSupportedFlags) && (!has(CLONE_SIGHAND) || has(CLONE_VM)) &&
+                 (!thread || (has(CLONE_SIGHAND) && !has(CLONE_VFORK))) &&
                  // A working directory is shared by the threads of a process only.
-                 (!has(abi::kCloneFs) || thread);
+                 (!has(CLONE_FS) || thread);
     return sound ? Result<void>{} : Error(EINVAL);
 }
 
@@ -56,7 +56,7 @@ void copy_registers(Thread& parent, Thread& child, const CloneRequest& request) 
     frame.rax = 0;
     if (request.stack != 0) frame.rsp = request.stack;
     user_bases_save();
-    bool set_tls = (request.flags & abi::kCloneSettls) != 0;
+    bool set_tls = (request.flags & CLONE_SETTLS) != 0;
     child.fs_base = set_tls ? request.tls : parent.fs_base;
     child.gs_base = parent.gs_base;
     // The parent's state is in the CPU: it is the running thread.
@@ -65,7 +65,7 @@ void copy_registers(Thread& parent, Thread& child, const CloneRequest& request) 
 
 Result<Thread*> create_thread(const CloneRequest& request) {
     Thread& parent = *current_thread();
-    bool set_tid = (request.flags & abi::kCloneChildSettid) != 0;
+    bool set_tid = (request.flags & CLONE_CHILD_SETTID) != 0;
     auto* tid_place = reinterpret_cast<void*>(set_tid ? request.child_tid : 0);
     Thread* child = TRY(thread_create(parent.name, start_child, tid_place));
     Result<void> added = thread_add_fpu(*child);
@@ -77,7 +77,7 @@ Result<Thread*> create_thread(const CloneRequest& request) {
     signal_init_thread(*child, &parent);
     child->affinity.store(parent.affinity.load(std::memory_order_relaxed),
                           std::memory_order_relaxed);
-    if ((request.flags & abi::kCloneChildCleartid) != 0)
+    if ((request.flags & CLONE_CHILD_CLEARTID) != 0)
         child->clear_child_tid = request.child_tid;
     return child;
 }
@@ -109,12 +109,12 @@ Result<T*> share_or_clone(T* resource, bool share) {
 }
 
 Result<void> copy_resources(Process& parent, Process& child, uint64_t flags) {
-    child.files = TRY(share_or_clone(parent.files, (flags & abi::kCloneFiles) != 0));
-    bool share_actions = (flags & abi::kCloneSighand) != 0;
+    child.files = TRY(share_or_clone(parent.files, (flags & CLONE_FILES) != 0));
+    bool share_actions = (flags & CLONE_SIGHAND) != 0;
     child.signals.actions = TRY(share_or_clone(parent.signals.actions, share_actions));
-    if (!share_actions && (flags & abi::kCloneClearSighand) != 0)
+    if (!share_actions && (flags & CLONE_CLEAR_SIGHAND) != 0)
         child.signals.actions->reset_handlers();
-    bool share_space = (flags & abi::kCloneVm) != 0;
+    bool share_space = (flags & CLONE_VM) != 0;
     child.space = TRY(share_or_clone(parent.space, share_space));
     if (share_space) parent.shares_space = child.shares_space = true;
     return {};
@@ -139,7 +139,7 @@ Result<void> link_child(Process& child, Thread& thread, uint64_t flags) {
     Process& current = current_process();
     MutexGuard tree(process_tree);
     if (sleep_interrupted()) return Error(kERESTARTNOINTR);
-    bool sibling = (flags & abi::kCloneParent) != 0 && current.parent != nullptr;
+    bool sibling = (flags & CLONE_PARENT) != 0 && current.parent != nullptr;
     thread.tid = child.pid = allocate_tid();
     child.group = current.group;
     child.session = current.session;
@@ -150,7 +150,7 @@ Result<void> link_child(Process& child, Thread& thread, uint64_t flags) {
 Result<void> publish_process(Thread& thread, const CloneRequest& request, VforkWait& vfork) {
     Process* child = thread.process = TRY(create_process(request));
     thread.space = child->space;
-    if ((request.flags & abi::kCloneVfork) != 0) child->vfork = &vfork;
+    if ((request.flags & CLONE_VFORK) != 0) child->vfork = &vfork;
     Result<void> linked = link_child(*child, thread, request.flags);
     if (!linked.ok()) destroy(child);
     return linked;
@@ -185,8 +185,8 @@ void wait_for_vfork_child(VforkWait& vfork, int32_t pid) {
 
 Result<int32_t> clone_current(const CloneRequest& request) {
     TRY(check_flags(request.flags));
-    bool is_thread = (request.flags & abi::kCloneThread) != 0;
-    bool is_vfork = (request.flags & abi::kCloneVfork) != 0;
+    bool is_thread = (request.flags & CLONE_THREAD) != 0;
+    bool is_vfork = (request.flags & CLONE_VFORK) != 0;
     Thread* thread = TRY(create_thread(request));
     VforkWait vfork;
     Result<void> published =
@@ -196,7 +196,7 @@ Result<int32_t> clone_current(const CloneRequest& request) {
         return published.error();
     }
     int32_t tid = thread->tid;
-    if ((request.flags & abi::kCloneParentSettid) != 0)
+    if ((request.flags & CLONE_PARENT_SETTID) != 0)
         (void)copy_to_user(request.parent_tid, &tid, sizeof tid);
     count_event(Event::Forks);
     thread_start(*thread);  // from here on neither thread nor process is ours

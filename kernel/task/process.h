@@ -169,7 +169,7 @@ void task_init();
 
 // clone(2): a new thread or process. Returns its id. EINVAL, EAGAIN, ENOMEM.
 struct CloneRequest {
-    uint64_t flags = 0;      // abi::kClone...
+    uint64_t flags = 0;      // CLONE_...
     uint32_t exit_signal = 0;
     VirtAddr stack = 0;      // the child's stack pointer; 0: the parent's
     VirtAddr parent_tid = 0, child_tid = 0;

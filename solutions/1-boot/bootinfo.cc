@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace {
 
@@ -26,14 +27,10 @@ uint64_t clamped_end(uint64_t start, uint64_t length) {
 // forgotten.
 Result<void> add_range(BootInfo& out, PhysAddr start, uint64_t length, uint32_t e820_type) {
     if (length == 0) return {};
-    MemoryType type;
-    switch (e820_type) {
-        case 1: type = MemoryType::Available; break;
-        case 3: type = MemoryType::AcpiReclaimable; break;
-        case 4: type = MemoryType::AcpiNvs; break;
-        case 5: type = MemoryType::Bad; break;
-        default: type = MemoryType::Reserved;
-    }
+    constexpr MemoryType kTypes[] = {MemoryType::Reserved, MemoryType::Available,
+                                     MemoryType::Reserved, MemoryType::AcpiReclaimable,
+                                     MemoryType::AcpiNvs,  MemoryType::Bad};
+    MemoryType type = e820_type < std::size(kTypes) ? kTypes[e820_type] : MemoryType::Reserved;
     if (out.memory_count == kMaxMemoryRanges) {
         if (type == MemoryType::Available) return {};
         return Error(E2BIG);
@@ -254,11 +251,9 @@ size_t usable_memory(const BootInfo& info, PhysAddr kernel_start, PhysAddr kerne
     take(info.initramfs_start, info.initramfs_end);
     take(info.info_start, info.info_end);
     for (const MemoryRange& range : std::span(info.memory, info.memory_count)) {
-        if (range.type == MemoryType::Available) {
+        if (range.type == MemoryType::Available)
             add(round_up_clamped(range.start), round_down(range.end, kPageSize), range.type);
-        } else {
-            take(range.start, range.end);
-        }
+        else take(range.start, range.end);
     }
 
     uint64_t cuts[2 * (kMaxMemoryRanges + 4)];
@@ -277,11 +272,8 @@ size_t usable_memory(const BootInfo& info, PhysAddr kernel_start, PhysAddr kerne
             (range.type == MemoryType::Available ? available : taken) = true;
         }
         if (!available || taken) continue;
-        if (count > 0 && out[count - 1].end == start) {
-            out[count - 1].end = end;
-        } else if (count < out.size()) {
-            out[count++] = {start, end, MemoryType::Available};
-        }
+        if (count > 0 && out[count - 1].end == start) out[count - 1].end = end;
+        else if (count < out.size()) out[count++] = {start, end, MemoryType::Available};
     }
     return count;
 }
