@@ -137,6 +137,13 @@ $(KERNEL_TESTS): $(KERNEL_TEST_OBJECTS)
 	$(Q)$(HOST_TEST_CXX) $(SANITIZE_asan) $^ -lgtest -lgtest_main -o $@
 HOST_TEST_OBJECTS += $(KERNEL_TEST_OBJECTS)
 
+# ---- mello-sh at a terminal: the program of the guest, on this machine ----
+SHELL_TESTS := $(BUILD)/bin/shell-tests
+SHELL_TEST_OBJECTS := $(call grader_objects,$(wildcard user/sh/tests/*_test.cc))
+$(SHELL_TESTS): $(SHELL_TEST_OBJECTS) $(GRADER_LIB) | $(BUILD)/user/root/bin/mello-sh
+	$(call link_host,-lgtest -lgtest_main)
+HOST_TEST_OBJECTS += $(SHELL_TEST_OBJECTS)
+
 # ---- Fuzzers: grader/fuzz/x.cc with libFuzzer, seeds in x.seeds/; the kernel sources that
 # they need are FUZZ_x in fuzz.mk ----
 include $(wildcard grader/fuzz/fuzz.mk)

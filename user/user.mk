@@ -4,6 +4,7 @@
 #
 # What becomes a program, and where it is installed in the guest:
 #   user/init/*.cc              one program   /init
+#   user/sh/*.cc                one program   /bin/mello-sh, our own shell
 #   user/power/*.cc             one program   /sbin/poweroff (halt and reboot are links to it)
 #   user/tests/common/x.cc      a program each  /tests/x
 #   user/tests/common/x/*.cc    one program   /tests/x
@@ -31,7 +32,9 @@ user_busybox := /bin/busybox
 # --- compilers ------------------------------------------------------------------------------
 # C++20 headers of GCC over musl's C headers: no package has that combination (EMULATORS.md,
 # "User programs"). Nothing of libstdc++ is linked, hence no exceptions, RTTI and guard calls.
-# _GLIBCXX_ATOMIC_WAIT_H leaves std::atomic::wait out, whose header wants glibc's pthreads.
+# _GLIBCXX_ATOMIC_WAIT_H leaves std::atomic::wait out, whose header wants glibc's pthreads;
+# without extern templates std::string is compiled where it is used; __locale_t is glibc's name
+# for what musl calls locale_t (<string> mentions it).
 
 user_gcc_headers := $(shell g++ -print-file-name=include)
 user_gcc_major := $(firstword $(subst ., ,$(shell g++ -dumpversion)))
@@ -41,7 +44,8 @@ user_flags_musl := $(user_common_flags) -nostdinc -nostdinc++ \
     -isystem /usr/include/c++/$(user_gcc_major) \
     -isystem /usr/include/x86_64-linux-gnu/c++/$(user_gcc_major) \
     -isystem /usr/include/x86_64-linux-musl -isystem $(user_gcc_headers) \
-    '-D__GLIBC_PREREQ(a,b)=0' -D_GLIBCXX_ATOMIC_WAIT_H
+    '-D__GLIBC_PREREQ(a,b)=0' -D_GLIBCXX_ATOMIC_WAIT_H \
+    -D_GLIBCXX_EXTERN_TEMPLATE=0 '-D__locale_t=struct __locale_struct *'
 user_flags_glibc := $(user_common_flags) -pthread
 user_link_musl := gcc -static -no-pie -specs=/usr/lib/x86_64-linux-musl/musl-gcc.specs
 user_link_glibc := g++ -static -no-pie -pthread
@@ -88,6 +92,7 @@ $(foreach dir,$(patsubst %/,%,$(sort $(dir $(wildcard $(1)/*/*.cc)))), \
 endef
 
 $(eval $(call user_program,/init,$(sort $(wildcard user/init/*.cc)),musl))
+$(eval $(call user_program,/bin/mello-sh,$(sort $(wildcard user/sh/*.cc)),musl))
 $(eval $(call user_program,/sbin/poweroff,$(sort $(wildcard user/power/*.cc)),musl))
 $(foreach libc,musl glibc,$(eval $(call \
     user_program,/tests/threads-$(libc),user/tests/common/threads.cc,$(libc),$(user_lib_$(libc)))))

@@ -49,6 +49,9 @@ std::vector<Part> common_parts(uint64_t seed) {
                         "'/tests/threads-musl && /tests/threads-glibc' || exit 1; done"},
         {"programs", 120, "grader/checks/programs.sh --smp 2"},
         {"rewind", 60, "grader/checks/rewind.sh"},
+        {"shell", 60,
+         "make build/bin/shell-tests && grader/checks/shell.sh && "
+         "build/bin/shell-tests --gtest_brief=1 && grader/checks/shell_guest.sh"},
         {"fuzz", 60, "grader/checks/fuzz.sh " + number(4)},
         {"reference", 360, "build/bin/mello grade"},
         {"starter", 150, "build/bin/mello grade --starter --lab " + number(seed % 4 + 1)},

@@ -5,7 +5,8 @@
 //   stdout
 //               /dev/ttyS1, stderr /dev/ttyS2. When the shell ends, write "exit STATUS\n"
 //               to /dev/ttyS3 (128 + N for death by signal N) and power off.
-//   without it  a login shell on /dev/console, started again whenever it ends.
+//   without it  mello-sh (user/sh) as login shell on /dev/console, started again whenever it
+//               ends; /bin/sh where that cannot be run.
 //
 // In both, init adopts and reaps every orphan. It never ends by itself: the kernel would
 // panic.
@@ -114,9 +115,9 @@ int wait_for(pid_t pid) {
 }
 
 // Becomes the shell; returns the error number when it cannot.
-int exec_shell(const char* argument) {
-    const char* const arguments[] = {"sh", argument, nullptr};
-    execve("/bin/sh", const_cast<char**>(arguments), const_cast<char**>(kEnvironment));
+int exec_shell(const char* path, const char* name, const char* argument) {
+    const char* const arguments[] = {name, argument, nullptr};
+    execve(path, const_cast<char**>(arguments), const_cast<char**>(kEnvironment));
     return errno;
 }
 
@@ -134,7 +135,7 @@ int exec_shell(const char* argument) {
         _exit(kCannotStart);
     }
     make_raw(2);
-    int reason = exec_shell(kCommandFile);
+    int reason = exec_shell("/bin/sh", "sh", kCommandFile);
     dup2(console, 2);
     say("init: cannot run /bin/sh: %s\n", strerror(reason));
     _exit(kCannotStart);
@@ -168,7 +169,9 @@ bool shell_started(int read_end) {
     if (ioctl(0, TIOCSCTTY, 0) != 0) {
         say("init: no controlling terminal (%s), so no job control\n", strerror(errno));
     }
-    say("init: cannot run /bin/sh: %s\n", strerror(exec_shell("-l")));
+    say("init: cannot run /bin/mello-sh: %s\n",
+        strerror(exec_shell("/bin/mello-sh", "-mello-sh", "-i")));
+    say("init: cannot run /bin/sh: %s\n", strerror(exec_shell("/bin/sh", "sh", "-l")));
     [[maybe_unused]] ssize_t written = write(failure_end, "x", 1);
     _exit(kCannotStart);
 }
