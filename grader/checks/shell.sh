@@ -1,12 +1,14 @@
 #!/bin/sh
 # Runs the scripts of user/sh/tests/cases.txt in mello-sh and in another POSIX shell, and
-# compares standard output and exit status. Prints the cases that differ; exits 1 when one does.
-#   shell.sh [mello-sh [other shell [cases.txt]]]    default: the built one, dash, the tree's
+# compares standard output and exit status. Prints the cases that differ; exits 1 when one
+# does.
+#   shell.sh [mello-sh [other shell [file of cases...]]]
+# Left out: the built one, dash, the tree's files.
 # Plain sh, so that it runs in the guest, too.
 top=$(dirname "$0")/../..
 shell=${1:-$top/build/user/root/bin/mello-sh}
 other=${2:-/bin/dash}
-cases=${3:-$top/user/sh/tests/cases.txt}
+if [ $# -gt 2 ]; then shift 2; else set -- "$top"/user/sh/tests/cases*.txt; fi
 case $shell in /*) ;; *) shell=$PWD/$shell ;; esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -14,8 +16,13 @@ mkdir "$work/cases" "$work/folder"
 
 # One file a case, named number-name.how.
 awk -v to="$work/cases" '
-    /^#### / { if (file) close(file); file = sprintf("%s/%03d-%s.%s", to, ++n, $2, $3 ? $3 : "file"); next }
-    file { print > file }' "$cases"
+    FNR == 1 { file = "" }
+    /^#### / {
+        if (file) close(file)
+        file = sprintf("%s/%03d-%s.%s", to, ++n, $2, $3 ? $3 : "file")
+        next
+    }
+    file { print > file }' "$@"
 
 # run SHELL CASE OUTPUT: output and status, in an empty folder.
 run() {

@@ -1,5 +1,6 @@
 #!/bin/bash
-# The scripts of user/sh/tests/cases.txt in the guest: mello-sh against busybox's ash there.
+# The scripts of user/sh/tests/cases.txt in the guest: mello-sh against busybox's ash
+# there.
 #   shell_guest.sh [options of `mello run`]
 set -eu
 cd "$(dirname "$0")/../.."

@@ -18,8 +18,8 @@ constexpr Operator kBinary[] = {{"<<", 8}, {">>", 8}, {"<=", 7}, {">=", 7}, {"==
                                 {"!=", 6}, {"&&", 2}, {"||", 1}, {"*", 10}, {"/", 10},
                                 {"%", 10}, {"+", 9},  {"-", 9},  {"<", 7},  {">", 7},
                                 {"&", 5},  {"^", 4},  {"|", 3}};
-constexpr std::string_view kAssignments[] = {"<<=", ">>=", "+=", "-=", "*=",
-                                             "/=",  "%=",  "&=", "^=", "|="};
+constexpr std::string_view kAssignments[] = {
+    "<<=", ">>=", "+=", "-=", "*=", "/=", "%=", "&=", "^=", "|="};
 
 // Precedence climbing. What is not evaluated (the other side of && || ?:) is parsed with
 // `active_` off: it neither divides by zero nor assigns.
@@ -79,7 +79,8 @@ class Expression {
             if (!found || found->precedence < lowest) return left;
             text_.remove_prefix(found->text.size());
             bool active = active_;
-            if ((found->text == "&&" && !left) || (found->text == "||" && left)) active_ = false;
+            if ((found->text == "&&" && !left) || (found->text == "||" && left))
+                active_ = false;
             long right = binary(found->precedence + 1);
             active_ = active;
             left = apply(found->text, left, right);
@@ -101,7 +102,9 @@ class Expression {
             case '&': return left & right;
             case '|': return left | right;
             case '^': return left ^ right;
-            case '<': return operation == "<<" ? static_cast<long>(a << (b & 63)) : left < right;
+            case '<':
+                return operation == "<<" ? static_cast<long>(a << (b & 63))
+                                         : left < right;
             case '>': return operation == ">>" ? left >> (b & 63) : left > right;
         }
         if (!active_) return 0;

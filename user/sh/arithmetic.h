@@ -1,4 +1,5 @@
-// The integer expressions of $((...)): C's operators on long, variables by name, assignments.
+// The integer expressions of $((...)): C's operators on long, variables by name,
+// assignments.
 #pragma once
 #include <string_view>
 

@@ -63,7 +63,8 @@ int run_dot(const Strings& words) {
         return 2;
     }
     std::string path = words[1], text;
-    for (std::string_view rest = contains(path, '/') ? "" : value_of("PATH"); !rest.empty();) {
+    for (std::string_view rest = contains(path, '/') ? "" : value_of("PATH");
+         !rest.empty();) {
         size_t colon = rest.find(':');
         std::string candidate = std::string(rest.substr(0, colon)) + "/" + words[1];
         if (access(candidate.c_str(), R_OK) == 0) {
@@ -95,7 +96,8 @@ int run_exec(const Strings& words) {
 // `command name`: no function. `command -v name`: what it is.
 int run_command(const Strings& words) {
     if (words.size() < 2) return 0;
-    if (words[1] != "-v" && words[1] != "-V") return run_words(Strings(words.begin() + 1, words.end()));
+    if (words[1] != "-v" && words[1] != "-V")
+        return run_words(Strings(words.begin() + 1, words.end()));
     if (words.size() < 3) return 2;
     std::string path;
     if (find_builtin(words[2]) || find_function(words[2])) {
@@ -130,13 +132,14 @@ int run_type(const Strings& words) {
 }
 
 // export and readonly: name, name=value, or -p for a list.
-int mark(const Strings& words, bool Variable::* attribute) {
+int mark(const Strings& words, bool Variable::*attribute) {
     std::string list;
     bool listing = words.size() == 1 || words[1] == "-p";
     if (listing) {
         for (const Variable& each : all_variables()) {
             if (!(each.*attribute)) continue;
-            list += words[0] + " " + each.name + (each.set ? "=" + quoted(each.value) : "") + "\n";
+            list += words[0] + " " + each.name +
+                    (each.set ? "=" + quoted(each.value) : "") + "\n";
         }
         return print(list);
     }
@@ -162,7 +165,8 @@ int run_local(const Strings& words) {
         size_t equals = word.find('=');
         std::string_view name = word.substr(0, equals);
         if (!is_name(name) || !make_local(name)) {
-            fail(2, {"local: ", name, is_name(name) ? ": not in a function" : ": not a name"});
+            fail(2, {"local: ", name,
+                     is_name(name) ? ": not in a function" : ": not a name"});
             return 2;
         }
         if (equals != word.npos && !set_variable(name, word.substr(equals + 1))) return 2;
@@ -172,7 +176,8 @@ int run_local(const Strings& words) {
 
 int run_unset(const Strings& words) {
     bool functions = words.size() > 1 && words[1] == "-f";
-    for (size_t i = 1 + (functions || (words.size() > 1 && words[1] == "-v")); i < words.size(); ++i) {
+    for (size_t i = 1 + (functions || (words.size() > 1 && words[1] == "-v"));
+         i < words.size(); ++i) {
         if (functions) {
             remove_function(words[i]);
         } else if (!unset_variable(words[i])) {
@@ -185,7 +190,7 @@ int run_unset(const Strings& words) {
 struct Option {
     char letter;
     std::string_view name;
-    bool Shell::* member;
+    bool Shell::*member;
 };
 constexpr Option kOptions[] = {
     {'e', "errexit", &Shell::exit_on_error}, {'f', "noglob", &Shell::no_globbing},
@@ -247,7 +252,8 @@ int run_shift(const Strings& words) {
     long count;
     if (!count_argument(words, 1, count)) return 2;
     if (static_cast<size_t>(count) > shell.arguments.size()) {
-        fail(2, {"shift: only ", std::to_string(shell.arguments.size()), " arguments left"});
+        fail(2,
+             {"shift: only ", std::to_string(shell.arguments.size()), " arguments left"});
         return 2;
     }
     shell.arguments.erase(shell.arguments.begin(), shell.arguments.begin() + count);
@@ -259,7 +265,8 @@ int run_trap(const Strings& words) {
     if (words.size() <= first) return print(list_traps());
     // A number first, or nothing after: back to the default.
     long number;
-    bool reset = words[first] == "-" || parse_number(words[first], number) || words.size() == first + 1;
+    bool reset = words[first] == "-" || parse_number(words[first], number) ||
+                 words.size() == first + 1;
     const std::string* text = reset ? nullptr : &words[first];
     if (!reset || words[first] == "-") ++first;
     for (size_t i = first; i < words.size(); ++i) {
@@ -278,7 +285,9 @@ int run_umask(const Strings& words) {
     umask(mask);
     if (words.size() == 1) {
         std::string text = "0000\n";
-        for (int i = 0; i < 3; ++i) text[static_cast<size_t>(3 - i)] = static_cast<char>('0' + (mask >> (3 * i) & 7));
+        for (int i = 0; i < 3; ++i)
+            text[static_cast<size_t>(3 - i)] =
+                static_cast<char>('0' + (mask >> (3 * i) & 7));
         return print(text);
     }
     mode_t wanted = 0;
@@ -299,25 +308,48 @@ int run_times(const Strings&) {
     long ticks = sysconf(_SC_CLK_TCK);
     auto minutes = [&](clock_t time) {
         std::string hundredths = std::to_string(100 + time * 100 / ticks % 100);
-        return std::to_string(time / ticks / 60) + "m" + std::to_string(time / ticks % 60) + "." +
-               hundredths.substr(1) + "s";
+        return std::to_string(time / ticks / 60) + "m" +
+               std::to_string(time / ticks % 60) + "." + hundredths.substr(1) + "s";
     };
     return print(minutes(used.tms_utime) + " " + minutes(used.tms_stime) + "\n" +
                  minutes(used.tms_cutime) + " " + minutes(used.tms_cstime) + "\n");
 }
 
 constexpr Builtin kBuiltins[] = {
-    {".", true, run_dot},          {":", true, run_true},        {"[", false, run_test},
-    {"bg", false, run_bg},         {"break", true, run_break},   {"cd", false, run_cd},
-    {"command", false, run_command}, {"continue", true, run_continue}, {"echo", false, run_echo},
-    {"eval", true, run_eval},      {"exec", true, run_exec},     {"exit", true, run_exit},
-    {"export", true, run_export},  {"false", false, run_false},  {"fg", false, run_fg},
-    {"getopts", false, run_getopts}, {"jobs", false, run_jobs},     {"kill", false, run_kill},    {"local", false, run_local},
-    {"printf", false, run_printf}, {"pwd", false, run_pwd},      {"read", false, run_read},
-    {"readonly", true, run_readonly}, {"return", true, run_return}, {"set", true, run_set},
-    {"shift", true, run_shift},    {"test", false, run_test},    {"times", true, run_times},
-    {"trap", true, run_trap},      {"true", false, run_true},    {"type", false, run_type},
-    {"umask", false, run_umask},   {"unset", true, run_unset},   {"wait", false, run_wait},
+    {".", true, run_dot},
+    {":", true, run_true},
+    {"[", false, run_test},
+    {"bg", false, run_bg},
+    {"break", true, run_break},
+    {"cd", false, run_cd},
+    {"command", false, run_command},
+    {"continue", true, run_continue},
+    {"echo", false, run_echo},
+    {"eval", true, run_eval},
+    {"exec", true, run_exec},
+    {"exit", true, run_exit},
+    {"export", true, run_export},
+    {"false", false, run_false},
+    {"fg", false, run_fg},
+    {"getopts", false, run_getopts},
+    {"jobs", false, run_jobs},
+    {"kill", false, run_kill},
+    {"local", false, run_local},
+    {"printf", false, run_printf},
+    {"pwd", false, run_pwd},
+    {"read", false, run_read},
+    {"readonly", true, run_readonly},
+    {"return", true, run_return},
+    {"set", true, run_set},
+    {"shift", true, run_shift},
+    {"test", false, run_test},
+    {"times", true, run_times},
+    {"trap", true, run_trap},
+    {"true", false, run_true},
+    {"type", false, run_type},
+    {"umask", false, run_umask},
+    {"unset", true, run_unset},
+    {"wait", false, run_wait},
 };
 
 }  // namespace

@@ -17,17 +17,17 @@ const Builtin* find_builtin(std::string_view name);
 std::span<const Builtin> all_builtins();
 
 // In files of their own:
-int run_test(const Strings& words);    // test.cc
-int run_echo(const Strings& words);    // builtins_text.cc
+int run_test(const Strings& words);  // test.cc
+int run_echo(const Strings& words);  // builtins_text.cc
 int run_printf(const Strings& words);
 int run_read(const Strings& words);
 int run_getopts(const Strings& words);  // getopts.cc
-int run_jobs(const Strings& words);    // builtins_jobs.cc
+int run_jobs(const Strings& words);     // builtins_jobs.cc
 int run_fg(const Strings& words);
 int run_bg(const Strings& words);
 int run_wait(const Strings& words);
 int run_kill(const Strings& words);
-int run_cd(const Strings& words);      // builtins_folder.cc
+int run_cd(const Strings& words);  // builtins_folder.cc
 int run_pwd(const Strings& words);
 // PWD at the start: from the environment when it is right, else from the system.
 void find_folder();

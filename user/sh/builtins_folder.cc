@@ -34,8 +34,9 @@ std::string system_folder() {
 void find_folder() {
     struct stat named, here;
     std::string folder(value_of("PWD"));
-    if (!folder.starts_with('/') || stat(folder.c_str(), &named) != 0 || stat(".", &here) != 0 ||
-        named.st_dev != here.st_dev || named.st_ino != here.st_ino) {
+    if (!folder.starts_with('/') || stat(folder.c_str(), &named) != 0 ||
+        stat(".", &here) != 0 || named.st_dev != here.st_dev ||
+        named.st_ino != here.st_ino) {
         set_variable("PWD", system_folder());
     }
 }
@@ -46,7 +47,8 @@ int run_cd(const Strings& words) {
     while (first < words.size() && (words[first] == "-P" || words[first] == "-L")) {
         physical = words[first++] == "-P";
     }
-    std::string target(first < words.size() ? std::string_view(words[first]) : value_of("HOME"));
+    std::string target(first < words.size() ? std::string_view(words[first])
+                                            : value_of("HOME"));
     bool back = target == "-";
     if (back) target = value_of("OLDPWD");
     if (target.empty()) {
@@ -54,7 +56,8 @@ int run_cd(const Strings& words) {
         return 1;
     }
     std::string old(value_of("PWD"));
-    std::string folder = simplified(target.starts_with('/') ? target : old + "/" + target);
+    std::string folder =
+        simplified(target.starts_with('/') ? target : old + "/" + target);
     if (chdir(physical ? target.c_str() : folder.c_str()) != 0) {
         complain({"cd: ", target, ": ", why()});
         return 1;

@@ -12,7 +12,8 @@ namespace {
 Shared<Job> named_job(const Strings& words) {
     Shared<Job> job = find_job(words.size() > 1 ? words[1] : "");
     if (!job) {
-        complain({words[0], ": ", words.size() > 1 ? words[1] : "current job", ": no such job"});
+        complain({words[0], ": ", words.size() > 1 ? words[1] : "current job",
+                  ": no such job"});
     } else if (!shell.monitor || !job->group) {
         complain({words[0], ": no job control"});
         return {};
@@ -67,7 +68,8 @@ bool send(const std::string& target, int signal) {
 }  // namespace
 
 int run_jobs(const Strings& words) {
-    bool groups = words.size() > 1 && words[1] == "-p", both = words.size() > 1 && words[1] == "-l";
+    bool groups = words.size() > 1 && words[1] == "-p",
+         both = words.size() > 1 && words[1] == "-l";
     while (reap(false)) {
     }
     std::string list;
@@ -131,7 +133,8 @@ int run_kill(const Strings& words) {
         first = 2;
     } else if (words.size() > 1 && words[1].starts_with('-')) {
         bool apart = words[1] == "-s" || words[1] == "-n";
-        std::string name = apart ? (words.size() > 2 ? words[2] : "") : words[1].substr(1);
+        std::string name =
+            apart ? (words.size() > 2 ? words[2] : "") : words[1].substr(1);
         signal = name == "EXIT" ? -1 : signal_number(name);
         first = apart ? 3 : 2;
         if (signal < 0) {

@@ -17,7 +17,8 @@ namespace {
 
 // The escape after a backslash at `at`, which moves past it. False for \c: print no more.
 bool add_escape(std::string& out, std::string_view text, size_t& at, bool leading_zero) {
-    constexpr std::string_view kLetters = "abefnrtv\\", kMeanings = "\a\b\x1b\f\n\r\t\v\\";
+    constexpr std::string_view kLetters = "abefnrtv\\",
+                               kMeanings = "\a\b\x1b\f\n\r\t\v\\";
     char c = at < text.size() ? text[at] : '\\';
     if (c == 'c') return false;
     if (c >= '0' && c <= '7') {
@@ -77,8 +78,9 @@ class Printf {
         }
         char* end;
         errno = 0;
-        long value = text.starts_with('-') ? strtol(text.c_str(), &end, 0)
-                                           : static_cast<long>(strtoul(text.c_str(), &end, 0));
+        long value = text.starts_with('-')
+                         ? strtol(text.c_str(), &end, 0)
+                         : static_cast<long>(strtoul(text.c_str(), &end, 0));
         if (*end || errno) {
             complain({"printf: ", text, ": not a number"});
             status_ = 1;
@@ -157,7 +159,9 @@ int run_echo(const Strings& words) {
     bool newline = true, escapes = false;
     for (; first < words.size(); ++first) {
         const std::string& word = words[first];
-        if (word.size() < 2 || word[0] != '-' || word.find_first_not_of("neE", 1) != word.npos) break;
+        if (word.size() < 2 || word[0] != '-' ||
+            word.find_first_not_of("neE", 1) != word.npos)
+            break;
         newline &= !contains(word, 'n');
         escapes |= contains(word, 'e');
     }
@@ -231,7 +235,8 @@ int run_read(const Strings& words) {
         escaped.push_back(quoted_now);
         line += c;
     }
-    std::vector<std::string> names(words.begin() + static_cast<ptrdiff_t>(first), words.end());
+    std::vector<std::string> names(words.begin() + static_cast<ptrdiff_t>(first),
+                                   words.end());
     if (names.empty()) names.push_back("REPLY");
     Strings fields = split_line(line, escaped, names.size());
     fields.resize(names.size());

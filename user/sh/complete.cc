@@ -52,7 +52,8 @@ Strings commands(std::string_view prefix) {
     std::string_view path = value_of("PATH");
     while (!path.empty()) {
         size_t colon = path.find(':');
-        for (const std::string& name : names_in(std::string(path.substr(0, colon)), prefix)) {
+        for (const std::string& name :
+             names_in(std::string(path.substr(0, colon)), prefix)) {
             names.push_back(name);
         }
         path.remove_prefix(colon == path.npos ? path.size() : colon + 1);
@@ -70,7 +71,8 @@ Strings files(const std::string& word) {
         struct stat file;
         bool is_folder = stat((real + name).c_str(), &file) == 0 && S_ISDIR(file.st_mode);
         std::string home = folder.starts_with("~/") ? "~" : "";
-        names.push_back(home + escaped(folder.substr(home.size()) + name) + (is_folder ? "/" : ""));
+        names.push_back(home + escaped(folder.substr(home.size()) + name) +
+                        (is_folder ? "/" : ""));
     }
     return names;
 }

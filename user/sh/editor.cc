@@ -13,7 +13,15 @@
 namespace {
 
 // Keys are characters, or these; those with a control character of their own become that.
-enum Key : int { kEnd = -1, kCharacter = 256, kDelete, kWordLeft, kWordRight, kWordDelete, kNone };
+enum Key : int {
+    kEnd = -1,
+    kCharacter = 256,
+    kDelete,
+    kWordLeft,
+    kWordRight,
+    kWordDelete,
+    kNone
+};
 constexpr int control(char letter) { return letter & 0x1f; }
 constexpr int kEscape = 0x1b, kBackspace = 0x7f;
 
@@ -33,7 +41,8 @@ class Editor {
             bool empty = line_.empty();
             if (key == '\r' || key == '\n') return finish("\n", LineEnd::Enter);
             if (key == control('c')) return finish("^C\n", LineEnd::Interrupted);
-            if (key == kEnd || (key == control('d') && empty)) return finish("\n", LineEnd::End);
+            if (key == kEnd || (key == control('d') && empty))
+                return finish("\n", LineEnd::End);
             handle(key);
         }
     }
@@ -112,7 +121,8 @@ class Editor {
         return size.ws_col > 1 ? size.ws_col : 80;
     }
 
-    // Where the text ends that starts at a place. Sequences ESC [ ... letter take no room.
+    // Where the text ends that starts at a place. Sequences ESC [ ... letter take no
+    // room.
     Place advance(Place place, std::string_view text) const {
         for (size_t at = 0; at < text.size(); at += character_size(text, at)) {
             if (text.substr(at).starts_with("\x1b[")) {
@@ -310,7 +320,8 @@ class Editor {
         std::string common = choices[0];
         for (const std::string& choice : choices) {
             size_t same = 0;
-            while (same < common.size() && same < choice.size() && common[same] == choice[same]) {
+            while (same < common.size() && same < choice.size() &&
+                   common[same] == choice[same]) {
                 ++same;
             }
             common.resize(same);
@@ -366,7 +377,8 @@ LineEnd read_line(std::string_view prompt, std::string& line) {
     }
     have_modes = true;
     termios raw = found_modes;
-    // Enter still becomes a newline (ICRNL): so it stays one for a command that reads it later.
+    // Enter still becomes a newline (ICRNL): so it stays one for a command that reads it
+    // later.
     raw.c_iflag |= ICRNL;
     raw.c_iflag &= ~static_cast<tcflag_t>(INLCR | IGNCR | IXON);
     raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG | IEXTEN);

@@ -147,7 +147,8 @@ int run_group(const Node& node, bool last) {
 
 [[noreturn]] void run_subshell_body(const Node& node) {
     Redirections redirections;
-    if (!redirections.apply(node.redirects)) leave(shell.flow == Flow::Normal ? 1 : shell.status);
+    if (!redirections.apply(node.redirects))
+        leave(shell.flow == Flow::Normal ? 1 : shell.status);
     redirections.keep();
     run_and_leave(node.children[0]);
 }
@@ -226,7 +227,8 @@ int call_function(Tree body, const Strings& words) {
 }
 
 // Those before a command; `saved` remembers what they change.
-bool assign(const std::vector<Assignment>& assignments, SavedVariables* saved, bool exported) {
+bool assign(const std::vector<Assignment>& assignments, SavedVariables* saved,
+            bool exported) {
     for (const Assignment& assignment : assignments) {
         std::string value = expand_text(assignment.value, true);
         if (shell.flow != Flow::Normal) return false;
@@ -249,13 +251,15 @@ void show_trace(const Node& node, const Strings& words) {
 int run_without_words(const Node& node) {
     Redirections redirections;
     substitution_status = 0;
-    if (!redirections.apply(node.redirects)) return finish(shell.flow == Flow::Normal ? 1 : shell.status);
+    if (!redirections.apply(node.redirects))
+        return finish(shell.flow == Flow::Normal ? 1 : shell.status);
     if (!assign(node.assignments, nullptr, false)) return shell.status;
     return finish(substitution_status);
 }
 
 // In this process: a builtin, else the function.
-int run_inside(const Node& node, const Strings& words, const Builtin* builtin, Tree function) {
+int run_inside(const Node& node, const Strings& words, const Builtin* builtin,
+               Tree function) {
     Redirections redirections;
     if (!redirections.apply(node.redirects)) {
         if (shell.flow != Flow::Normal) return shell.status;
@@ -282,7 +286,8 @@ int run_program(const Node& node, const Strings& words, bool last) {
         if (fork_into(&*job) != 0) return wait_in_foreground(job);
     }
     Redirections redirections;
-    if (!redirections.apply(node.redirects)) leave(shell.flow == Flow::Normal ? 1 : shell.status);
+    if (!redirections.apply(node.redirects))
+        leave(shell.flow == Flow::Normal ? 1 : shell.status);
     redirections.keep();
     if (!assign(node.assignments, nullptr, true)) leave(shell.status);
     become(words);
@@ -295,7 +300,8 @@ int run_simple(const Node& node, bool last) {
     if (shell.trace) show_trace(node, words);
     if (words.empty()) return run_without_words(node);
     const Builtin* builtin = find_builtin(words[0]);
-    const Tree* function = builtin && builtin->special ? nullptr : find_function(words[0]);
+    const Tree* function =
+        builtin && builtin->special ? nullptr : find_function(words[0]);
     if (function) return finish(run_inside(node, words, nullptr, *function));
     if (builtin) return finish(run_inside(node, words, builtin, {}));
     return finish(run_program(node, words, last));
@@ -361,7 +367,8 @@ int run_words(const Strings& words) {
 
 void become(const Strings& words) {
     std::vector<char*> arguments;
-    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+    for (const std::string& word : words)
+        arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
     Environment environment;
     std::string path = find_program(words[0]);
@@ -424,7 +431,8 @@ const Tree* find_function(std::string_view name) {
 }
 
 void remove_function(std::string_view name) {
-    std::erase_if(functions, [&](const Function& function) { return function.name == name; });
+    std::erase_if(functions,
+                  [&](const Function& function) { return function.name == name; });
 }
 
 bool make_local(std::string_view name) {

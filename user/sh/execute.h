@@ -6,8 +6,8 @@
 #include "user/sh/shell.h"
 #include "user/sh/syntax.h"
 
-// Runs a tree (null does nothing) and returns $?. `last`: the process ends with it, so that a
-// program may take its place instead of becoming its child.
+// Runs a tree (null does nothing) and returns $?. `last`: the process ends with it, so
+// that a program may take its place instead of becoming its child.
 int run(const Tree& tree, bool last = false);
 
 // A builtin or a program, no function (the builtin `command`).
@@ -22,7 +22,9 @@ std::string command_output(const Tree& tree);
 
 const Tree* find_function(std::string_view name);
 void remove_function(std::string_view name);
-// `local`: the variable gets its old value back when the function ends; false outside of one.
+// `local`: the variable gets its old value back when the function ends; false outside of
+// one.
 bool make_local(std::string_view name);
-// The file that a command's name stands for by PATH, "" for none. A name with a slash is one.
+// The file that a command's name stands for by PATH, "" for none. A name with a slash is
+// one.
 std::string find_program(const std::string& name);

@@ -42,7 +42,8 @@ bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n'; }
 // What `~` or `~name` stands for, at the start of text; moves `at` past it.
 std::string tilde(const std::string& text, size_t& at, bool assignment) {
     size_t end = at + 1;
-    while (end < text.size() && text[end] != '/' && !(assignment && text[end] == ':')) ++end;
+    while (end < text.size() && text[end] != '/' && !(assignment && text[end] == ':'))
+        ++end;
     std::string user = text.substr(at + 1, end - at - 1), home;
     if (user.empty()) {
         home = value_of("HOME");
@@ -144,7 +145,8 @@ class Expander {
             case Part::Kind::Text:
                 if (within && !part.quoted) return add_split(part.text);
                 return add_value(part.text, true);
-            case Part::Kind::Command: return add_value(command_output(part.command), part.quoted);
+            case Part::Kind::Command:
+                return add_value(command_output(part.command), part.quoted);
             case Part::Kind::Arithmetic: {
                 long value;
                 if (!evaluate(expand_text(part.word), value)) return;
@@ -201,40 +203,46 @@ class Expander {
             case '=':
                 if (!missing) break;
                 if (!is_name(part.text)) {
-                    return fail(2, {"${", part.text, "=}: only variables can be assigned"});
+                    return fail(2,
+                                {"${", part.text, "=}: only variables can be assigned"});
                 }
                 value = expand_text(part.word);
-                if (shell.flow != Flow::Normal || !set_variable(part.text, *value)) return;
+                if (shell.flow != Flow::Normal || !set_variable(part.text, *value))
+                    return;
                 break;
             case '?':
                 if (missing) {
                     std::string reason = expand_text(part.word);
-                    if (part.word.empty()) reason = part.colon ? "not set or null" : "not set";
+                    if (part.word.empty())
+                        reason = part.colon ? "not set or null" : "not set";
                     return fail(2, {part.text, ": ", reason});
                 }
                 break;
         }
-        if (!value && shell.no_unset && !all) return fail(2, {part.text, ": not set (set -u)"});
+        if (!value && shell.no_unset && !all)
+            return fail(2, {part.text, ": not set (set -u)"});
         if (!value) value.emplace();
         if (all && part.operation != 'l' && !contains("#%", part.operation)) {
             return add_arguments(part);
         }
         if (part.operation == 'l') value = std::to_string(value->size());
         if (part.operation == '#' || part.operation == '%') {
-            value = trimmed(*value, expand_pattern(part.word), part.operation, part.longest);
+            value =
+                trimmed(*value, expand_pattern(part.word), part.operation, part.longest);
         }
         add_value(*value, part.quoted);
     }
 
-    static std::string trimmed(const std::string& value, const std::string& pattern, char end,
-                               bool longest) {
+    static std::string trimmed(const std::string& value, const std::string& pattern,
+                               char end, bool longest) {
         for (size_t i = 0; i <= value.size(); ++i) {
             size_t length = longest ? value.size() - i : i;
             size_t rest = value.size() - length;
             if (end == '#' && matches(pattern, value.substr(0, length))) {
                 return value.substr(length);
             }
-            if (end == '%' && matches(pattern, value.substr(rest))) return value.substr(0, rest);
+            if (end == '%' && matches(pattern, value.substr(rest)))
+                return value.substr(0, rest);
         }
         return value;
     }
@@ -291,7 +299,8 @@ Strings file_names(const std::string& pattern) {
     return names;
 }
 
-Strings split_line(const std::string& text, const std::vector<bool>& escaped, size_t limit) {
+Strings split_line(const std::string& text, const std::vector<bool>& escaped,
+                   size_t limit) {
     std::string ifs = separators();
     auto separates = [&](size_t i) { return !escaped[i] && contains(ifs, text[i]); };
     auto blank = [&](size_t i) { return separates(i) && is_blank(text[i]); };

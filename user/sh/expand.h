@@ -1,6 +1,6 @@
-// Words into text: tilde, parameters, $(...), $((...)), then splitting into fields and file
-// names, as POSIX orders it. After a failure (${x?}, bad arithmetic) shell.flow is not Normal
-// and the result means nothing.
+// Words into text: tilde, parameters, $(...), $((...)), then splitting into fields and
+// file names, as POSIX orders it. After a failure (${x?}, bad arithmetic) shell.flow is
+// not Normal and the result means nothing.
 #pragma once
 #include <string>
 #include <vector>
@@ -20,4 +20,5 @@ bool matches(const std::string& pattern, const std::string& text);
 Strings file_names(const std::string& pattern);
 // Splits by IFS into at most `limit` fields; the last takes the rest. For `read`, where a
 // backslash in `escaped` marks a character that does not separate.
-Strings split_line(const std::string& text, const std::vector<bool>& escaped, size_t limit);
+Strings split_line(const std::string& text, const std::vector<bool>& escaped,
+                   size_t limit);

@@ -24,7 +24,8 @@ int run_getopts(const Strings& words) {
     if (index != known_index) inside = 1;
 
     auto at = static_cast<size_t>(index) - 1;
-    bool some = at < arguments.size() && arguments[at].size() > 1 && arguments[at][0] == '-';
+    bool some =
+        at < arguments.size() && arguments[at].size() > 1 && arguments[at][0] == '-';
     if (!some || arguments[at] == "--") {
         set_variable("OPTIND", std::to_string(index + some));
         set_variable(words[2], "?");
@@ -33,7 +34,8 @@ int run_getopts(const Strings& words) {
     }
     char letter = arguments[at][inside++];
     size_t found = letter == ':' ? letters.npos : letters.find(letter, silent);
-    bool wants = found != letters.npos && found + 1 < letters.size() && letters[found + 1] == ':';
+    bool wants =
+        found != letters.npos && found + 1 < letters.size() && letters[found + 1] == ':';
     std::string value, name(1, letter);
     bool has_value = false;
     if (wants && inside < arguments[at].size()) {
@@ -54,7 +56,9 @@ int run_getopts(const Strings& words) {
         value = name;
         name = found == letters.npos ? "?" : ":";
     } else if (wrong) {
-        complain({found == letters.npos ? "no such option: -" : "a value is missing for -", name});
+        complain(
+            {found == letters.npos ? "no such option: -" : "a value is missing for -",
+             name});
         name = "?";
     }
     if (wants || wrong) set_variable("OPTARG", value);

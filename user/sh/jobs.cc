@@ -149,7 +149,8 @@ pid_t fork_into(Job* job) {
         return -1;
     }
     pid_t group = job && job->group ? job->group : pid ? pid : getpid();
-    // Both sides do this, so that neither runs on before it is so. SIGTTOU is still ignored.
+    // Both sides do this, so that neither runs on before it is so. SIGTTOU is still
+    // ignored.
     if (own) {
         setpgid(pid, group);
         if (job->foreground && terminal >= 0) tcsetpgrp(terminal, group);
@@ -225,14 +226,17 @@ void continue_job(const Shared<Job>& job, bool foreground) {
         if (job->has_modes) tcsetattr(terminal, TCSADRAIN, &job->modes);
     }
     for (Process& process : job->processes) {
-        if (process.state == Process::State::Stopped) process.state = Process::State::Running;
+        if (process.state == Process::State::Stopped)
+            process.state = Process::State::Running;
     }
     kill(-job->group, SIGCONT);
 }
 
 bool reap(bool block) {
     int status;
-    pid_t pid = waitpid(-1, &status, (block ? 0 : WNOHANG) | (shell.monitor ? WUNTRACED | WCONTINUED : 0));
+    pid_t pid =
+        waitpid(-1, &status,
+                (block ? 0 : WNOHANG) | (shell.monitor ? WUNTRACED | WCONTINUED : 0));
     if (pid <= 0) return false;
     note(pid, status);
     return true;
@@ -302,6 +306,7 @@ std::string describe(const Shared<Job>& job) {
 }
 
 void report_changes() {
+    if (jobs.empty()) return;
     while (reap(false)) {
     }
     std::string report;

@@ -38,20 +38,20 @@ struct Job {
 void start_job_control();
 
 Shared<Job> new_job(std::string_view text, bool foreground);
-// fork(2) into the job (null: a child that is none: a command substitution). In the child the
-// state is that of a subshell. -1 after a complaint.
+// fork(2) into the job (null: a child that is none: a command substitution). In the child
+// the state is that of a subshell. -1 after a complaint.
 pid_t fork_into(Job* job);
 
-// Waits for a job in the foreground to end or stop, has the terminal back, tells the user what
-// is worth it. Returns $?.
+// Waits for a job in the foreground to end or stop, has the terminal back, tells the user
+// what is worth it. Returns $?.
 int wait_in_foreground(const Shared<Job>& job);
 // Gives it a number, sets $!, and tells the user.
 void put_into_background(const Shared<Job>& job);
 // Lets a stopped job run on.
 void continue_job(const Shared<Job>& job, bool foreground);
 
-// Takes note of children that ended or stopped; waits for one when `block`. False when there
-// was none, or a signal came.
+// Takes note of children that ended or stopped; waits for one when `block`. False when
+// there was none, or a signal came.
 bool reap(bool block);
 // Waits for one child that is no job.
 int wait_for_child(pid_t pid);

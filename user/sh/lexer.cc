@@ -6,11 +6,13 @@
 namespace {
 
 // The longer ones first.
-constexpr std::string_view kOperators[] = {"<<-", "&&", "||", ";;", "<<", ">>", "<&", ">&", "<>",
-                                           ">|",  "&",  "|",  ";",  "<",  ">",  "(",  ")"};
+constexpr std::string_view kOperators[] = {"<<-", "&&", "||", ";;", "<<", ">>",
+                                           "<&",  ">&", "<>", ">|", "&",  "|",
+                                           ";",   "<",  ">",  "(",  ")"};
 
 void add_text(Word& word, std::string_view text, bool quoted) {
-    if (word.empty() || word.back().kind != Part::Kind::Text || word.back().quoted != quoted) {
+    if (word.empty() || word.back().kind != Part::Kind::Text ||
+        word.back().quoted != quoted) {
         word.emplace_back();
         word.back().quoted = quoted;
     }
@@ -221,7 +223,8 @@ void Lexer::scan_dollar(Word& word, bool quoted) {
 
 // ${...} after its brace: ${#name}, or a name and maybe an operation with its operand.
 void Lexer::scan_braces(Part& part, bool quoted) {
-    if (look() == '#' && look(1) != '}' && (is_name_char(look(1)) || is_special(look(1)))) {
+    if (look() == '#' && look(1) != '}' &&
+        (is_name_char(look(1)) || is_special(look(1)))) {
         part.operation = 'l';
         ++at_;
     }
@@ -273,7 +276,8 @@ void Lexer::scan_backquotes(Word& word, bool quoted) {
     for (++at_; look() != '`'; ++at_) {
         if (at_end()) return fail_incomplete();
         if (look() == '\n') ++line_;
-        if (look() == '\\' && (contains("$`\\", look(1)) || (quoted && look(1) == '"'))) ++at_;
+        if (look() == '\\' && (contains("$`\\", look(1)) || (quoted && look(1) == '"')))
+            ++at_;
         inside += look();
     }
     ++at_;
@@ -282,7 +286,8 @@ void Lexer::scan_backquotes(Word& word, bool quoted) {
     part.kind = Part::Kind::Command;
     part.quoted = quoted;
     part.command = Parser(lexer).list(true);
-    if (lexer.failed() || lexer.peek().kind != Token::Kind::End) return fail("bad command in `...`");
+    if (lexer.failed() || lexer.peek().kind != Token::Kind::End)
+        return fail("bad command in `...`");
     word.push_back(part);
 }
 

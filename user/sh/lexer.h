@@ -1,5 +1,5 @@
-// Text into tokens. The lexer is asked for one token at a time; inside a word it calls the
-// parser back for $(...), whose end only a parser can find.
+// Text into tokens. The lexer is asked for one token at a time; inside a word it calls
+// the parser back for $(...), whose end only a parser can find.
 #pragma once
 #include <string>
 #include <string_view>
@@ -18,7 +18,8 @@ struct Token {
     bool is(std::string_view operation) const {
         return kind == Kind::Operator && text == operation;
     }
-    // The characters of a word without quotes and replacements (a keyword, a name), else "".
+    // The characters of a word without quotes and replacements (a keyword, a name), else
+    // "".
     std::string_view plain() const;
 };
 
@@ -32,7 +33,9 @@ class Lexer {
     // The token that peek showed; the one after it is next.
     Token take();
     // Its body follows the next newline.
-    void expect_here_document(const Shared<HereDocument>& here) { pending_.push_back(here); }
+    void expect_here_document(const Shared<HereDocument>& here) {
+        pending_.push_back(here);
+    }
 
     // The first failure stays; from then on every token is End.
     void fail(std::string_view message);

@@ -3,8 +3,9 @@
 //   mello-sh [-efnux] [-i] [-l] [FILE [ARGUMENT...]]
 //   mello-sh ... -c TEXT [NAME [ARGUMENT...]]
 //
-// Without FILE and -c it reads standard input, interactively when that is a terminal (or with
-// -i). A login shell (-l, or a name that starts with -) reads /etc/profile and ~/.profile.
+// Without FILE and -c it reads standard input, interactively when that is a terminal (or
+// with -i). A login shell (-l, or a name that starts with -) reads /etc/profile and
+// ~/.profile.
 #include <unistd.h>
 
 #include "user/sh/builtins.h"
@@ -21,7 +22,8 @@ struct Arguments {
     std::string command;
 };
 
-// The rest becomes $0 and on. Ends the process when there is an option that we do not know.
+// The rest becomes $0 and on. Ends the process when there is an option that we do not
+// know.
 Arguments parse_arguments(int count, char** values) {
     Arguments arguments;
     arguments.login = count > 0 && values[0][0] == '-';
@@ -82,7 +84,8 @@ int main(int count, char** values, char** environment) {
     if (shell.interactive) start_job_control();
     if (arguments.login) {
         read_profile("/etc/profile");
-        if (!value_of("HOME").empty()) read_profile(std::string(value_of("HOME")) + "/.profile");
+        if (!value_of("HOME").empty())
+            read_profile(std::string(value_of("HOME")) + "/.profile");
     }
     if (shell.flow != Flow::Normal) leave(shell.status);
     if (arguments.has_command) {

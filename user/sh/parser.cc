@@ -6,7 +6,8 @@ namespace {
 
 // Words that end a list where a command could start.
 bool is_closing(std::string_view word) {
-    for (std::string_view closing : {"then", "else", "elif", "fi", "do", "done", "esac", "}"}) {
+    for (std::string_view closing :
+         {"then", "else", "elif", "fi", "do", "done", "esac", "}"}) {
         if (word == closing) return true;
     }
     return false;
@@ -14,14 +15,16 @@ bool is_closing(std::string_view word) {
 
 bool is_redirect(const Token& token) {
     return token.kind == Token::Kind::Number ||
-           (token.kind == Token::Kind::Operator && (token.text[0] == '<' || token.text[0] == '>'));
+           (token.kind == Token::Kind::Operator &&
+            (token.text[0] == '<' || token.text[0] == '>'));
 }
 
 // `name=...` at the start of a word.
 bool split_assignment(const Word& word, Assignment& assignment) {
     if (word[0].kind != Part::Kind::Text || word[0].quoted) return false;
     size_t equals = word[0].text.find('=');
-    if (equals == std::string::npos || !is_name(word[0].text.substr(0, equals))) return false;
+    if (equals == std::string::npos || !is_name(word[0].text.substr(0, equals)))
+        return false;
     assignment.name = word[0].text.substr(0, equals);
     assignment.value = word;
     assignment.value[0].text.erase(0, equals + 1);
@@ -38,14 +41,19 @@ Parsed parse_command(std::string_view text, size_t at, int line, bool final) {
     using Kind = Parsed::Kind;
     if (lexer.failed()) {
         bool incomplete = lexer.incomplete() && !final;
-        return {incomplete ? Kind::Incomplete : Kind::Error, {}, lexer.message(), text.size(),
+        return {incomplete ? Kind::Incomplete : Kind::Error,
+                {},
+                lexer.message(),
+                text.size(),
                 lexer.line()};
     }
     if (after.kind != Token::Kind::Newline && after.kind != Token::Kind::End) {
         std::string found(text.substr(after.begin, after.end - after.begin));
-        return {Kind::Error, {}, "unexpected `" + found + "`", lexer.position(), after.line};
+        return {
+            Kind::Error, {}, "unexpected `" + found + "`", lexer.position(), after.line};
     }
-    return {tree ? Kind::Command : Kind::Nothing, tree, {}, lexer.position(), lexer.line()};
+    return {
+        tree ? Kind::Command : Kind::Nothing, tree, {}, lexer.position(), lexer.line()};
 }
 
 Tree Parser::node(Node::Kind kind) {
@@ -303,7 +311,8 @@ Tree Parser::simple() {
         result->words.push_back(token.word);
         last_end_ = lexer_.take().end;
         bool first = result->words.size() == 1 && result->assignments.empty();
-        if (first && result->redirects.empty() && take_operator("(")) return function(name);
+        if (first && result->redirects.empty() && take_operator("("))
+            return function(name);
     }
     return lexer_.failed() ? Tree() : result;
 }
@@ -321,9 +330,9 @@ bool Parser::redirect(Node& node) {
     std::string operation = lexer_.take().text;
     redirect.fd = number >= 0 ? static_cast<int>(number) : operation[0] == '<' ? 0 : 1;
     using Kind = Redirect::Kind;
-    redirect.kind = operation == "<"    ? Kind::Read
-                    : operation == ">>" ? Kind::Append
-                    : operation == "<>" ? Kind::ReadWrite
+    redirect.kind = operation == "<"      ? Kind::Read
+                    : operation == ">>"   ? Kind::Append
+                    : operation == "<>"   ? Kind::ReadWrite
                     : operation[1] == '&' ? Kind::Duplicate
                     : operation[0] == '<' ? Kind::Here
                                           : Kind::Write;

@@ -1,17 +1,19 @@
 // The state that every part of mello-sh looks at, and how it speaks to people.
 //
-// mello-sh is a POSIX shell, small enough to be read in one evening. A command takes this way:
+// mello-sh is a POSIX shell, small enough to be read in one evening. A command takes this
+// way:
 //
-//   main.cc     opens a source of text (script, -c, stdin, the terminal) and asks for more
+//   main.cc     opens a source of text (script, -c, stdin, terminal) and asks for more
 //   editor.cc   a line from the terminal, with history.cc and complete.cc
-//   lexer.cc    text into words and operators; a word keeps its quotes and its $... as parts
+//   lexer.cc    text into words and operators; a word keeps its quotes and $... as parts
 //   parser.cc   words into the tree of syntax.h
 //   execute.cc  walks the tree: forks, pipes, redirect.cc, builtins.cc, functions
-//   expand.cc   words into fields: parameters, $(...), arithmetic.cc, splitting, file names
+//   expand.cc   words into fields: parameters, $(...), arithmetic.cc, file names
 //   jobs.cc     processes in groups, who owns the terminal, what has stopped or ended
 //
-// It starts fast (the shell_startup figure): before the first prompt it makes about twenty
-// system calls, reads no file unless it is a login shell, and uses neither stdio nor locales.
+// It starts fast (the shell_startup figure): before the first prompt it makes about
+// twenty system calls, reads no file unless it is a login shell, and uses neither stdio
+// nor locales.
 #pragma once
 #include <sys/types.h>
 
@@ -22,8 +24,8 @@
 
 using Strings = std::vector<std::string>;
 
-// Why commands are being left at the moment. Whoever runs one command after the other stops
-// when this is not Normal; loops, functions and the top level put it back.
+// Why commands are being left at the moment. Whoever runs one command after the other
+// stops when this is not Normal; loops, functions and the top level put it back.
 enum class Flow : char {
     Normal,
     Break,     // out of `levels` loops
@@ -51,10 +53,10 @@ struct Shell {
     bool trace = false;          // set -x
 
     Flow flow = Flow::Normal;
-    int levels = 0;     // of Break and Continue
-    int loops = 0;      // that we are in
-    int functions = 0;  // that we are in, and files read with `.`
-    int conditions = 0; // whose failure is an answer, not an error (set -e)
+    int levels = 0;      // of Break and Continue
+    int loops = 0;       // that we are in
+    int functions = 0;   // that we are in, and files read with `.`
+    int conditions = 0;  // whose failure is an answer, not an error (set -e)
 
     volatile int interrupted = 0;  // set by the handler of SIGINT
 };
@@ -62,11 +64,13 @@ extern Shell shell;
 
 // Writes all of it; false with errno when it cannot.
 bool write_all(int fd, std::string_view text);
-// For builtins: standard output. Complains and returns 1 when it cannot be written, else 0.
+// For builtins: standard output. Complains and returns 1 when it cannot be written, else
+// 0.
 int print(std::string_view text);
 // One line on standard error: who, where, and the parts together.
 void complain(std::initializer_list<std::string_view> parts);
-// Complains, sets $? and leaves what runs: a script ends, a terminal gets its prompt back.
+// Complains, sets $? and leaves what runs: a script ends, a terminal gets its prompt
+// back.
 void fail(int status, std::initializer_list<std::string_view> parts);
 // strerror(errno)
 std::string_view why();

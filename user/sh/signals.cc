@@ -9,9 +9,10 @@ namespace {
 
 constexpr int kSignals = 65;
 constexpr std::string_view kNames[] = {
-    "EXIT", "HUP",  "INT",  "QUIT",   "ILL",  "TRAP", "ABRT", "BUS",    "FPE",  "KILL", "USR1",
-    "SEGV", "USR2", "PIPE", "ALRM",   "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN",
-    "TTOU", "URG",  "XCPU", "XFSZ",   "VTALRM", "PROF", "WINCH", "IO",  "PWR",  "SYS"};
+    "EXIT",   "HUP",  "INT",    "QUIT", "ILL",   "TRAP", "ABRT", "BUS",
+    "FPE",    "KILL", "USR1",   "SEGV", "USR2",  "PIPE", "ALRM", "TERM",
+    "STKFLT", "CHLD", "CONT",   "STOP", "TSTP",  "TTIN", "TTOU", "URG",
+    "XCPU",   "XFSZ", "VTALRM", "PROF", "WINCH", "IO",   "PWR",  "SYS"};
 
 struct Trap {
     bool set = false;
@@ -76,7 +77,8 @@ void signals_for_child(bool job) {
 
 int signal_number(std::string_view name) {
     long number;
-    if (parse_number(name, number)) return number >= 0 && number < kSignals ? static_cast<int>(number) : -1;
+    if (parse_number(name, number))
+        return number >= 0 && number < kSignals ? static_cast<int>(number) : -1;
     if (name.starts_with("SIG")) name.remove_prefix(3);
     for (size_t i = 0; i < std::size(kNames); ++i) {
         if (kNames[i] == name) return static_cast<int>(i);
@@ -86,7 +88,8 @@ int signal_number(std::string_view name) {
 
 std::string signal_name(int signal) {
     auto index = static_cast<size_t>(signal);
-    return index < std::size(kNames) ? std::string(kNames[index]) : std::to_string(signal);
+    return index < std::size(kNames) ? std::string(kNames[index])
+                                     : std::to_string(signal);
 }
 
 void set_trap(int signal, const std::string* text) {
@@ -103,7 +106,8 @@ std::string list_traps() {
     std::string list;
     for (int signal = 0; signal < kSignals; ++signal) {
         if (!traps[signal].set) continue;
-        list += "trap -- " + quoted(traps[signal].text) + " " + signal_name(signal) + "\n";
+        list +=
+            "trap -- " + quoted(traps[signal].text) + " " + signal_name(signal) + "\n";
     }
     return list;
 }

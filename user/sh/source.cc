@@ -72,8 +72,8 @@ std::string prompt(std::string_view name, std::string_view otherwise) {
 LineEnd ask(std::string& text) {
     if (text.empty()) report_changes();
     std::string line;
-    LineEnd end = read_line(text.empty() ? prompt("PS1", "mello:\\w\\$ ") : prompt("PS2", "> "),
-                            line);
+    LineEnd end = read_line(
+        text.empty() ? prompt("PS1", "mello:\\w\\$ ") : prompt("PS2", "> "), line);
     if (end != LineEnd::Enter) return end;
     add_to_history(line);
     text += line + "\n";
@@ -89,7 +89,8 @@ void run_lines(More more) {
     while (shell.flow == Flow::Normal) {
         Parsed parsed = parse_command(text, 0, line, final);
         using Kind = Parsed::Kind;
-        if (parsed.kind == Kind::Command || parsed.kind == Kind::Nothing) line = parsed.line;
+        if (parsed.kind == Kind::Command || parsed.kind == Kind::Nothing)
+            line = parsed.line;
         if (parsed.kind == Kind::Command) {
             text.erase(0, parsed.end);
             run(parsed.tree);
@@ -145,7 +146,8 @@ bool read_file(const std::string& path, std::string& text) {
     if (fd < 0) return false;
     char buffer[4096];
     ssize_t got;
-    while ((got = read(fd, buffer, sizeof buffer)) > 0) text.append(buffer, static_cast<size_t>(got));
+    while ((got = read(fd, buffer, sizeof buffer)) > 0)
+        text.append(buffer, static_cast<size_t>(got));
     int error = errno;
     close(fd);
     errno = error;
@@ -167,7 +169,9 @@ int run_script(const std::string& path) {
 }
 
 int run_standard_input() {
-    run_lines([](std::string& text) { return next_line(text) ? LineEnd::Enter : LineEnd::End; });
+    run_lines([](std::string& text) {
+        return next_line(text) ? LineEnd::Enter : LineEnd::End;
+    });
     return shell.status;
 }
 

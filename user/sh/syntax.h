@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-// A counted reference to a T, which has a member `int owners = 0`. (std::shared_ptr's header
-// needs more of a C library than musl under GCC's headers can give it.)
+// A counted reference to a T, which has a member `int owners = 0`. (std::shared_ptr's
+// header needs more of a C library than musl under GCC's headers can give it.)
 template <typename T>
 class Shared {
   public:

@@ -1,4 +1,5 @@
-// test, also called [: POSIX's grammar by number of arguments, with -a, -o and ( ) for more.
+// test, also called [: POSIX's grammar by number of arguments, with -a, -o and ( ) for
+// more.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,7 +11,8 @@ constexpr int kError = 2;
 
 class Test {
   public:
-    Test(const Strings& words, size_t first, size_t end) : words_(words), at_(first), end_(end) {}
+    Test(const Strings& words, size_t first, size_t end)
+        : words_(words), at_(first), end_(end) {}
 
     int run() {
         if (at_ == end_) return 1;
@@ -21,7 +23,9 @@ class Test {
 
   private:
     size_t left() const { return end_ - at_; }
-    bool next_is(std::string_view word) const { return at_ < end_ && words_[at_] == word; }
+    bool next_is(std::string_view word) const {
+        return at_ < end_ && words_[at_] == word;
+    }
     bool error(std::string_view what, std::string_view where) {
         if (!failed_) complain({words_[0], ": ", what, " `", where, "`"});
         failed_ = true;
@@ -56,8 +60,8 @@ class Test {
 
     bool is_binary(size_t at) const {
         if (at + 1 >= end_) return false;
-        for (std::string_view name :
-             {"=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef"}) {
+        for (std::string_view name : {"=", "==", "!=", "<", ">", "-eq", "-ne", "-lt",
+                                      "-le", "-gt", "-ge", "-nt", "-ot", "-ef"}) {
             if (words_[at] == name) return true;
         }
         return false;
@@ -76,7 +80,8 @@ class Test {
             ++at_;
             return result;
         }
-        bool unary_name = word.size() == 2 && word[0] == '-' && contains("bcdefghknprstuwxzLOGS", word[1]);
+        bool unary_name = word.size() == 2 && word[0] == '-' &&
+                          contains("bcdefghknprstuwxzLOGS", word[1]);
         if (unary_name && left() > 0) return unary(word[1], words_[at_++]);
         return !word.empty();
     }
@@ -119,7 +124,8 @@ class Test {
         return value;
     }
 
-    bool binary(const std::string& left, std::string_view operation, const std::string& right) {
+    bool binary(const std::string& left, std::string_view operation,
+                const std::string& right) {
         if (operation == "=" || operation == "==") return left == right;
         if (operation == "!=") return left != right;
         if (operation == "<") return left < right;
@@ -145,8 +151,9 @@ class Test {
         }
         if (!has_a || !has_b) return has_a && operation != "-ef";
         if (operation == "-ef") return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-        return a.st_mtim.tv_sec != b.st_mtim.tv_sec ? a.st_mtim.tv_sec > b.st_mtim.tv_sec
-                                                    : a.st_mtim.tv_nsec > b.st_mtim.tv_nsec;
+        return a.st_mtim.tv_sec != b.st_mtim.tv_sec
+                   ? a.st_mtim.tv_sec > b.st_mtim.tv_sec
+                   : a.st_mtim.tv_nsec > b.st_mtim.tv_nsec;
     }
 
     const Strings& words_;

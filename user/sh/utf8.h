@@ -1,4 +1,5 @@
-// UTF-8 as the line editor needs it: whole characters and the cells they fill on the screen.
+// UTF-8 as the line editor needs it: whole characters and the cells they fill on the
+// screen.
 #pragma once
 #include <wchar.h>
 
@@ -20,15 +21,18 @@ inline size_t character_width(std::string_view text, size_t at) {
     auto first = static_cast<unsigned char>(text[at]);
     if (size == 1) return first < 0x20 || first == 0x7f ? 2 : 1;
     wchar_t code = first & (0x7f >> size);
-    for (size_t i = 1; i < size; ++i) code = static_cast<wchar_t>(code << 6 | (text[at + i] & 0x3f));
+    for (size_t i = 1; i < size; ++i)
+        code = static_cast<wchar_t>(code << 6 | (text[at + i] & 0x3f));
     int width = wcwidth(code);
     return width < 0 ? 1 : static_cast<size_t>(width);
 }
 
-// Where the character after the one at `at` starts, with the combining ones that belong to it.
+// Where the character after the one at `at` starts, with the combining ones that belong
+// to it.
 inline size_t after_character(std::string_view text, size_t at) {
     if (at < text.size()) at += character_size(text, at);
-    while (at < text.size() && character_width(text, at) == 0) at += character_size(text, at);
+    while (at < text.size() && character_width(text, at) == 0)
+        at += character_size(text, at);
     return at;
 }
 

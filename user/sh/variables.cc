@@ -9,9 +9,10 @@ namespace {
 std::vector<Variable> variables;  // sorted by name
 
 auto place_of(std::string_view name) {
-    return std::lower_bound(
-        variables.begin(), variables.end(), name,
-        [](const Variable& variable, std::string_view name) { return variable.name < name; });
+    return std::lower_bound(variables.begin(), variables.end(), name,
+                            [](const Variable& variable, std::string_view name) {
+                                return variable.name < name;
+                            });
 }
 
 void erase_variable(std::string_view name) {
@@ -68,7 +69,8 @@ bool set_variable(std::string_view name, std::string_view value) {
         fail(2, {name, ": is read only"});
         return false;
     }
-    changed.value = std::string(value);  // a copy first: value may be part of what it replaces
+    changed.value =
+        std::string(value);  // a copy first: value may be part of what it replaces
     changed.set = true;
     return true;
 }

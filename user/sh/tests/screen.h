@@ -1,5 +1,6 @@
-// What a terminal would show: text and the few sequences that mello-sh sends, on a screen of
-// given width and any number of rows. A cell holds one character with what combines with it.
+// What a terminal would show: text and the few sequences that mello-sh sends, on a screen
+// of given width and any number of rows. A cell holds one character with what combines
+// with it.
 #pragma once
 #include <wchar.h>
 
@@ -93,7 +94,8 @@ class Screen {
             case 'J':
                 if (pending_[2] == '2') rows_.clear();
                 if (rows_.size() > row_ + 1) rows_.resize(row_ + 1);
-                if (row_ < rows_.size() && rows_[row_].size() > column_) rows_[row_].resize(column_);
+                if (row_ < rows_.size() && rows_[row_].size() > column_)
+                    rows_[row_].resize(column_);
                 break;
         }
         return end + 1;

@@ -1,5 +1,6 @@
-// mello-sh at a terminal: typed to through a PTY, judged by what the screen shows. Runs the
-// program of the guest on this machine; nothing here waits for time to pass, only for output.
+// mello-sh at a terminal: typed to through a PTY, judged by what the screen shows. Runs
+// the program of the guest on this machine; nothing here waits for time to pass, only for
+// output.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -74,7 +75,8 @@ class Terminal : public testing::Test {
 
     void type(std::string_view keys) {
         typed_at_ = row();
-        ASSERT_EQ(write(master_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
+        ASSERT_EQ(write(master_, keys.data(), keys.size()),
+                  static_cast<ssize_t>(keys.size()));
     }
 
     // Reads until it holds. Everything the test expects goes through here.
@@ -96,38 +98,46 @@ class Terminal : public testing::Test {
 
     void expect_row(std::string_view text) {
         EXPECT_TRUE(until([&] { return screen_.row(screen_.cursor_row()) == text; }))
-            << "the cursor's row should be: " << text << "\nthe screen is:\n" << screen_.all();
+            << "the cursor's row should be: " << text << "\nthe screen is:\n"
+            << screen_.all();
     }
     void expect_cursor(size_t column) {
         EXPECT_TRUE(until([&] { return screen_.cursor_column() == column; }))
             << "the cursor should be in column " << column << ", is in "
-            << screen_.cursor_column() << "\n" << screen_.all();
+            << screen_.cursor_column() << "\n"
+            << screen_.all();
     }
     // Anywhere on the screen, as a whole row.
     void expect_shown(std::string_view row) {
-        EXPECT_TRUE(until([&] { return ("\n" + screen_.all()).find("\n" + std::string(row) + "\n") !=
-                                       std::string::npos; }))
-            << "a row should be: " << row << "\nthe screen is:\n" << screen_.all();
+        EXPECT_TRUE(until([&] {
+            return ("\n" + screen_.all()).find("\n" + std::string(row) + "\n") !=
+                   std::string::npos;
+        })) << "a row should be: "
+            << row << "\nthe screen is:\n"
+            << screen_.all();
     }
     void expect_output(std::string_view text) {
         EXPECT_TRUE(until([&] { return output_.find(text) != std::string::npos; }))
-            << "expected: " << text << "\nthe screen is:\n" << screen_.all();
+            << "expected: " << text << "\nthe screen is:\n"
+            << screen_.all();
     }
     // An empty prompt below where the last keys were typed.
     void expect_prompt() {
         EXPECT_TRUE(until([&] {
-            return screen_.row(screen_.cursor_row()) == "$" && screen_.cursor_column() == 2 &&
-                   row() > typed_at_;
-        })) << "there should be a prompt. The screen is:\n" << screen_.all();
+            return screen_.row(screen_.cursor_row()) == "$" &&
+                   screen_.cursor_column() == 2 && row() > typed_at_;
+        })) << "there should be a prompt. The screen is:\n"
+            << screen_.all();
     }
     // The prompt for the rest of a command, below where the last keys were typed.
     void expect_more() {
         EXPECT_TRUE(until([&] {
             return screen_.row(screen_.cursor_row()) == ">" && row() > typed_at_;
-        })) << "there should be a >. The screen is:\n" << screen_.all();
+        })) << "there should be a >. The screen is:\n"
+            << screen_.all();
     }
-    // Types a command with ./nap (sleeps) or ./copy (is cat), and waits until that runs. Before,
-    // what is typed would still be the line editor's, which does not echo.
+    // Types a command with ./nap (sleeps) or ./copy (is cat), and waits until that runs.
+    // Before, what is typed would still be the line editor's, which does not echo.
     void begin(std::string_view command) {
         output_.clear();
         type(std::string(command) + "\r");
@@ -148,7 +158,8 @@ class Terminal : public testing::Test {
         auto from = static_cast<size_t>(typed_at_ + 1);
         expect_prompt();
         std::string rows;
-        for (size_t i = from; i < screen_.cursor_row(); ++i) rows += screen_.row(i) + "\n";
+        for (size_t i = from; i < screen_.cursor_row(); ++i)
+            rows += screen_.row(i) + "\n";
         return rows;
     }
     int exit_status() {
@@ -196,7 +207,9 @@ TEST_F(Terminal, moves_by_line_and_word) {
     expect_cursor(2);
     type("\x1b[1;5C");
     expect_cursor(5);
-    type(control('e') + "\x1b" "b");
+    type(control('e') +
+         "\x1b"
+         "b");
     expect_cursor(10);
     type(kHome + "echo ");
     expect_row("$ echo one two three");
@@ -209,7 +222,10 @@ TEST_F(Terminal, cuts_and_pastes) {
     expect_row("$ echo one");
     type(control('y') + control('y'));
     expect_row("$ echo one twotwo");
-    type(control('a') + "\x1b" "f" + control('k'));
+    type(control('a') +
+         "\x1b"
+         "f" +
+         control('k'));
     expect_row("$ echo");
     type(control('u'));
     expect_row("$");
@@ -234,7 +250,11 @@ TEST_F(Terminal, edits_whole_utf8_characters) {
 }
 
 TEST_F(Terminal, shows_control_characters) {
-    type("echo a" "\x16" "b" + kHome + kEnd);  // Ctrl-V is no command of ours
+    type(
+        "echo a"
+        "\x16"
+        "b" +
+        kHome + kEnd);  // Ctrl-V is no command of ours
     expect_row("$ echo ab");
     EXPECT_EQ(run(""), "ab\n");
 }
@@ -248,7 +268,8 @@ TEST_F(Terminal, wraps_long_lines) {
     EXPECT_EQ(screen_.cursor_row(), 2u);
     type(kHome + "'" + kRight + kDelete + "Z");
     expect_cursor(5);
-    EXPECT_TRUE(until([&] { return screen_.row(0) == "$ 'eZho 012345678901"; })) << screen_.all();
+    EXPECT_TRUE(until([&] { return screen_.row(0) == "$ 'eZho 012345678901"; }))
+        << screen_.all();
     EXPECT_EQ(screen_.row(1), "23456789012345678901");
     EXPECT_EQ(screen_.cursor_row(), 0u);
     type(control('u') + control('k') + "echo " + text + kHome + kEnd);
@@ -260,15 +281,20 @@ TEST_F(Terminal, fills_a_row_to_its_end) {
     stop();
     start(20);
     type("echo 0123456789012");  // with the prompt exactly 20
-    EXPECT_TRUE(until([&] { return screen_.cursor_row() == 1 && screen_.cursor_column() == 0; }))
-        << screen_.all();
-    type("\x7f" "x" + kLeft + kLeft + "y" + kEnd);
+    EXPECT_TRUE(until([&] {
+        return screen_.cursor_row() == 1 && screen_.cursor_column() == 0;
+    })) << screen_.all();
+    type(
+        "\x7f"
+        "x" +
+        kLeft + kLeft + "y" + kEnd);
     expect_row("x");
     EXPECT_EQ(screen_.row(0), "$ echo 01234567890y1");
     EXPECT_EQ(run(""), "01234567890y1x\n");
     // A wide character does not fit into the last column.
     type("echo 012345678901日");
-    EXPECT_TRUE(until([&] { return screen_.row(screen_.cursor_row()) == "日"; })) << screen_.all();
+    EXPECT_TRUE(until([&] { return screen_.row(screen_.cursor_row()) == "日"; }))
+        << screen_.all();
     type(kHome + kEnd + "!");
     expect_row("日!");
     EXPECT_EQ(run(""), "012345678901日!\n");
@@ -426,7 +452,8 @@ TEST_F(Terminal, interrupts_loops) {
     type(control('c'));
     expect_prompt();
     EXPECT_EQ(run("echo $?"), "130\n");
-    // Wherever it comes: to the shell, to a child that is not the program yet, to the program.
+    // Wherever it comes: to the shell, to a child that is not the program yet, to the
+    // program.
     for (int i = 0; i < 20; i++) {
         std::string mark = "round" + std::to_string(i);
         type("while true; do echo " + mark + "; sleep 1000; done\r");
@@ -488,7 +515,8 @@ TEST_F(Terminal, reports_background_jobs_before_a_prompt) {
 TEST_F(Terminal, tells_jobs_apart) {
     run("sleep 1001 & sleep 1002 & sleep 1003 &");
     EXPECT_EQ(run("jobs"),
-              "[1]  Running sleep 1001 &\n[2]- Running sleep 1002 &\n[3]+ Running sleep 1003 &\n");
+              "[1]  Running sleep 1001 &\n[2]- Running sleep 1002 &\n[3]+ Running sleep "
+              "1003 &\n");
     run("kill %1; wait %1; echo $?");
     expect_shown("143");
     type("fg %?1002\r");
@@ -497,12 +525,14 @@ TEST_F(Terminal, tells_jobs_apart) {
     expect_shown("[2]+ Stopped sleep 1002");
     expect_prompt();
     EXPECT_EQ(run("jobs"), "[2]+ Stopped sleep 1002\n[3]- Running sleep 1003 &\n");
-    EXPECT_EQ(run("kill %sleep\\ 1003 %2; wait; fg %3"), "mello-sh: fg: %3: no such job\n");
+    EXPECT_EQ(run("kill %sleep\\ 1003 %2; wait; fg %3"),
+              "mello-sh: fg: %3: no such job\n");
 }
 
 TEST_F(Terminal, stops_a_background_reader) {
     run("cat &");
-    EXPECT_TRUE(until([&] { return run("jobs") == "[1]+ Stopped cat\n"; })) << screen_.all();
+    EXPECT_TRUE(until([&] { return run("jobs") == "[1]+ Stopped cat\n"; }))
+        << screen_.all();
     type("fg\r");
     expect_shown("cat");
     copy("for cat");
@@ -525,7 +555,8 @@ TEST_F(Terminal, treats_a_pipeline_as_one_job) {
 }
 
 TEST_F(Terminal, kills_a_job_with_all_its_processes) {
-    for (int i = 0; i < 10; i++) run("(sleep 1000; echo never) & kill %1; wait %1; echo $?");
+    for (int i = 0; i < 10; i++)
+        run("(sleep 1000; echo never) & kill %1; wait %1; echo $?");
     EXPECT_EQ(output_.find("never\r"), std::string::npos);
     EXPECT_EQ(run("jobs; echo $?"), "0\n");
 }
@@ -548,7 +579,8 @@ TEST_F(Terminal, warns_of_stopped_jobs_before_it_ends) {
     begin("./nap");
     type(control('z'));
     expect_prompt();
-    EXPECT_EQ(run("exit"), "mello-sh: there are stopped jobs; the next exit leaves them\n");
+    EXPECT_EQ(run("exit"),
+              "mello-sh: there are stopped jobs; the next exit leaves them\n");
     type(control('d'));
     exit_status();
 }
@@ -572,23 +604,27 @@ TEST_F(Terminal, runs_traps_of_exit_at_a_terminal) {
 
 TEST(ShellInput, leaves_what_a_command_reads_on_standard_input) {
     CommandResult result = run_command(
-        {"sh", "-c", "printf 'read x\\nthe data\\necho \"[$x]\"; cat\\nall the\\nrest\\n' | " + kShell});
+        {"sh", "-c",
+         "printf 'read x\\nthe data\\necho \"[$x]\"; cat\\nall the\\nrest\\n' | " +
+             kShell});
     EXPECT_EQ(result.output, "[the data]\nall the\nrest\n");
     EXPECT_EQ(result.status, 0);
 }
 
 TEST(ShellInput, says_where_an_error_is) {
     TempDir folder;
-    write_file(folder.path() / "script", "echo one\nnosuchcommand\n\nif true; then\n  fi\n");
+    write_file(folder.path() / "script",
+               "echo one\nnosuchcommand\n\nif true; then\n  fi\n");
     CommandResult result = run_command({kShell, folder.path() / "script"});
     std::string name = folder.path() / "script";
-    EXPECT_EQ(result.output, "one\n" + name + ": line 2: nosuchcommand: not found\n" + name +
-                                 ": line 5: syntax error: unexpected `fi`\n");
+    EXPECT_EQ(result.output, "one\n" + name + ": line 2: nosuchcommand: not found\n" +
+                                 name + ": line 5: syntax error: unexpected `fi`\n");
     EXPECT_EQ(result.status, 2);
     EXPECT_EQ(run_command({kShell, "/nosuch/script"}).status, 127);
     EXPECT_EQ(run_command({kShell, kShell}).status, 126);
 }
 
 TEST(ShellInput, knows_the_line_number) {
-    EXPECT_EQ(run_command({kShell, "-c", "echo $LINENO\n\necho $LINENO"}).output, "1\n3\n");
+    EXPECT_EQ(run_command({kShell, "-c", "echo $LINENO\n\necho $LINENO"}).output,
+              "1\n3\n");
 }
