@@ -87,6 +87,10 @@ int run_dot(const Strings& words) {
 
 int run_exec(const Strings& words) {
     if (words.size() > 1) {
+        if (shell.interactive && find_program(words[1]).empty()) {
+            complain({"exec: ", words[1], ": not found"});
+            return 127;
+        }
         if (shell.monitor) signals_for_child(true);
         become(Strings(words.begin() + 1, words.end()));
     }

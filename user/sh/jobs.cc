@@ -110,8 +110,10 @@ void start_job_control() {
     terminal = fcntl(0, F_DUPFD_CLOEXEC, kOwnDescriptors);
     own_group = getpgrp();
     pid_t owner;
-    // Started in the background: stop until somebody brings us forward.
-    while ((owner = tcgetpgrp(terminal)) >= 0 && owner != own_group) {
+    // Started in the background: stop until somebody brings us forward. The leader of a
+    // session has nobody who would.
+    while ((owner = tcgetpgrp(terminal)) >= 0 && owner != own_group &&
+           getsid(0) != shell.pid) {
         kill(0, SIGTTIN);
         own_group = getpgrp();
     }
@@ -122,10 +124,9 @@ void start_job_control() {
     }
     signals_for_terminal();
     shell.monitor = true;
-    if (own_group == shell.pid) return;
+    if (own_group != shell.pid) setpgid(0, shell.pid);
     own_group = shell.pid;
-    setpgid(0, own_group);
-    tcsetpgrp(terminal, own_group);
+    if (owner != own_group) tcsetpgrp(terminal, own_group);
 }
 
 Shared<Job> new_job(std::string_view text, bool foreground) {
