@@ -34,17 +34,21 @@ else
   $(error PROFILE=$(PROFILE): debug or release)
 endif
 ifdef SAN
-  KERNEL_OPT += -fsanitize=undefined -fsanitize-undefined-trap-on-error -fno-sanitize=alignment
+  SANITIZE := -fsanitize=undefined -fno-sanitize=alignment,vptr -fno-sanitize-recover=all \
+    -fsanitize=kernel-address --param asan-stack=0 --param asan-globals=0 \
+    --param asan-instrumentation-with-call-threshold=0
+  KERNEL_OPT += -DMELLO_SAN=1
 endif
 KERNEL_CXX := $(CXX) $(KERNEL_FLAGS) $(KERNEL_CXXFLAGS) $(KERNEL_OPT) $(KERNEL_INCLUDES)
 KERNEL_AS := $(CXX) $(KERNEL_FLAGS) $(KERNEL_OPT) $(KERNEL_INCLUDES)
-$(eval $(call stamp,$(KOBJ)/flags,$(KERNEL_CXX) $(KERNEL_LTO)))
+$(eval $(call stamp,$(KOBJ)/flags,$(KERNEL_CXX) $(SANITIZE) $(KERNEL_LTO)))
 
 # ---- Sources ----
 # A fixed depth of wildcards instead of a find process at each make.
 KERNEL_SOURCES := $(filter-out %_test.cc,$(foreach e,cc S,$(wildcard \
   kernel/*.$e kernel/*/*.$e kernel/*/*/*.$e)))
-KERNEL_SOURCES := $(foreach s,$(KERNEL_SOURCES),$(if $(filter host_%,$(notdir $s)),,$s))
+# host_* is for host tests, san_* for kernels built with SAN=1.
+KERNEL_SOURCES := $(foreach s,$(KERNEL_SOURCES),$(if $(filter host_% $(if $(SAN),,san_%),$(notdir $s)),,$s))
 CORE_OBJECTS := $(addprefix $(KOBJ)/,$(addsuffix .o,$(KERNEL_SOURCES)))
 $(eval $(call stamp,$(KOBJ)/core.list,$(CORE_OBJECTS)))
 
@@ -78,10 +82,13 @@ $$(LAB_$1_OBJ)/lab.o: $$(LAB_$1_OBJECTS)
 LAB_OBJECTS += $$(if $$(LAB_$1_UNITS),$$(LAB_$1_OBJ)/lab.o)
 endef
 
+# The checkers themselves, and who looks into freed memory on purpose, are not checked.
+sanitize = $(if $(filter san_% slab.cc,$(notdir $<)),,$(SANITIZE))
+
 define compile_cc
 $(call say,CXX,$<)
 @mkdir -p $(@D)
-$(Q)$(KERNEL_CXX) $(KERNEL_LTO) -MMD -MP -c $< -o $@
+$(Q)$(KERNEL_CXX) $(sanitize) $(KERNEL_LTO) -MMD -MP -c $< -o $@
 endef
 define compile_s
 $(call say,AS,$<)

@@ -17,6 +17,7 @@
 #include "kernel/arch/tsc.h"
 #include "kernel/base/command_line.h"
 #include "kernel/base/log.h"
+#include "kernel/base/memory_check.h"
 #include "kernel/base/runtime.h"
 #include "kernel/drivers/acpi.h"
 #include "kernel/drivers/screen.h"
@@ -67,6 +68,7 @@ void memory_init() {
     size_t count = usable_memory(boot_info, image_to_phys(kernel_start),
                                  image_to_phys(kernel_end), ranges);
     frames_init();
+    memory_check_init({ranges, count});
     frame_table_init({ranges, count});
     kernel_space_init();
     frame_table_add_high({ranges, count});

@@ -3,15 +3,11 @@
 # the mistake; from the recording gdb goes backwards to the moment the memory was freed.
 set -eu
 cd "$(dirname "$0")/../.."
-units=build/planted/use-after-free
-rm -rf $units && mkdir -p $units && cp solutions/7-profiling/* $units
-patch -s -p3 -d $units < grader/checks/planted/use-after-free.patch
-make -s -j2 kernel LAB_7=$units
-cp -L build/mello.elf build/planted/use-after-free.elf
-make -s -j2 kernel  # build/mello.elf is the reference again
+. grader/checks/planted.sh
+kernel=$(planted_kernel use-after-free)
 
 log=build/planted/rewind.log
-build/bin/mello rewind --kernel build/planted/use-after-free.elf --timeout 60 \
+build/bin/mello rewind --kernel "$kernel" --timeout 60 \
     --script grader/checks/planted/use-after-free.gdb \
     -- 'cd /tmp; echo x > file; rm file file' > $log 2>&1 || true
 # $1 must stand in the log, after what was looked for before.

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "kernel/base/memory_check.h"
+
 namespace {
 
 // An unaligned integer in memory, free of strict aliasing.
@@ -59,6 +61,8 @@ extern "C" {
         copy_short(to, from, size);
         return to;
     }
+    memory_check(from, size, false);
+    memory_check(to, size, true);
     // The last 8 bytes first, read before the loop can change them; then whole words.
     uint64_t last = load<uint64_t>(from, size - 8);
     void* end_word = static_cast<char*>(to) + size - 8;
@@ -90,6 +94,7 @@ extern "C" {
 
 [[gnu::used]] void* memset(void* to, int byte, size_t size) {
     uint64_t pattern = 0x0101010101010101u * static_cast<uint8_t>(byte);
+    memory_check(to, size, true);
     if (size >= 8) {
         void* out = to;
         size_t words = size / 8;

@@ -47,6 +47,8 @@ inline void* frame_data(const Frame* frame) { return phys_to_virt(frame_address(
 
 // ---- kernel/mm/frame_table.cc ----
 
+// Memory for a table that stays, off the largest usable range below 4 GiB. Panics without.
+void* take_boot_memory(std::span<MemoryRange> usable, uint64_t bytes);
 // Takes memory for the table off the largest usable range, fills it, hands the rest of RAM
 // to frames_add_range. Boot CPU, once.
 // At first only RAM below 4 GiB, which is all that the boot page tables map.

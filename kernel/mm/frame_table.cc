@@ -47,18 +47,23 @@ void add_frames(std::span<const MemoryRange> usable, PhysAddr from, PhysAddr to)
 
 }  // namespace
 
+void* take_boot_memory(std::span<MemoryRange> usable, uint64_t bytes) {
+    bytes = round_up(bytes, kPageSize);
+    MemoryRange* home = largest_low_range(usable);
+    if (home == nullptr || std::min(home->end, kBootMapped) - home->start <= bytes)
+        panic("no room for a table of %lu KiB", bytes / 1024);
+    void* memory = phys_to_virt(home->start);
+    home->start += bytes;
+    return memory;
+}
+
 void frame_table_init(std::span<MemoryRange> usable) {
     ASSERT(!usable.empty());
     first_frame_number = usable.front().start >> kPageShift;
     frame_table_size = (usable.back().end >> kPageShift) - first_frame_number;
 
-    uint64_t bytes = round_up(frame_table_size * sizeof(Frame), kPageSize);
-    MemoryRange* home = largest_low_range(usable);
-    if (home == nullptr || std::min(home->end, kBootMapped) - home->start <= bytes)
-        panic("no room for the frame table: %lu KiB", bytes / 1024);
-    frame_table = static_cast<Frame*>(phys_to_virt(home->start));
-    home->start += bytes;
-
+    uint64_t bytes = frame_table_size * sizeof(Frame);
+    frame_table = static_cast<Frame*>(take_boot_memory(usable, bytes));
     for (uint64_t i = 0; i < frame_table_size; ++i) {
         Frame* frame = new (&frame_table[i]) Frame;
         frame->references.store(kFrameHole, std::memory_order_relaxed);

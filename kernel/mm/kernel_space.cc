@@ -22,6 +22,7 @@
 #include "kernel/arch/image.h"
 #include "kernel/arch/x86.h"
 #include "kernel/base/assert.h"
+#include "kernel/base/memory_check.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sync/spinlock.h"
 
@@ -158,6 +159,7 @@ FreedRun* take_freed(uint64_t pages) REQUIRES(space_lock) {
     if (run == nullptr) return nullptr;
     *at = run->next;
     freed_pages -= run->pages;
+    memory_allow(run, run->pages * kPageSize);
     return run;
 }
 
@@ -268,6 +270,9 @@ void vmap_free(void* address, size_t pages) {
         *run = {freed_runs, pages};
         freed_runs = run;
         freed_pages += pages;
+        // Its first page holds the record.
+        memory_forbid(reinterpret_cast<char*>(run) + kPageSize, (pages - 1) * kPageSize,
+                      Forbidden::FreedRun);
         flush = freed_pages >= kLazyPages;
     }
     // Interrupts off: the caller may hold a spin lock. The next one will do it.

@@ -23,6 +23,7 @@
 
 #include "kernel/arch/cpu.h"
 #include "kernel/base/assert.h"
+#include "kernel/base/memory_check.h"
 #include "kernel/mm/frame.h"
 #include "kernel/mm/kernel_space.h"
 #include "kernel/sync/spinlock.h"
@@ -99,6 +100,7 @@ void* take_object(Slabs& slabs) REQUIRES(slabs.lock) {
     set_state(slab, in_use(slab) + 1, next);
     if (next == kNone) slabs.partial.remove(slab);
     void* object = &next_free(slab, unit);
+    memory_allow(object, slabs.size);
     if constexpr (kCheck) memset(object, kFreeByte, sizeof(uint32_t));
     return object;
 }
@@ -118,6 +120,7 @@ void give_object(Slabs& slabs, void* object) REQUIRES(slabs.lock) {
     slabs.partial.remove(slab);
     slab->owner = nullptr;
     slab->owner_data = 0;
+    memory_allow(frame_data(slab), kPageSize);
     frame_unref(slab);
 }
 
@@ -192,8 +195,8 @@ void slab_init() {
 }
 
 void* kmalloc(size_t size) {
-    if (size > kSlabMaxSize) return alloc_pages(size);
-    size_t index = class_of(size);
+    if (size + kRedZone > kSlabMaxSize) return alloc_pages(size);
+    size_t index = class_of(size + kRedZone);
     void* object;
     {
         InterruptsOff off;
@@ -202,7 +205,10 @@ void* kmalloc(size_t size) {
         if (magazine.count == 0) [[unlikely]] return nullptr;
         object = magazine.objects[--magazine.count];
     }
+    memory_allow(object, classes[index].size);
     if constexpr (kCheck) check_allocated(object, size, classes[index].size);
+    memory_forbid(object, classes[index].size, Forbidden::BeyondObject);
+    memory_allow(object, size);
     return object;
 }
 
@@ -214,11 +220,13 @@ void* kzalloc(size_t size) {
 
 void kfree(void* object, size_t size) {
     if (object == nullptr) return;
-    if (size > kSlabMaxSize) return free_pages(object, size);
-    size_t index = class_of(size);
+    if (size + kRedZone > kSlabMaxSize) return free_pages(object, size);
+    size_t index = class_of(size + kRedZone);
+    memory_allow(object, classes[index].size);
     if constexpr (kCheck) check_freed(object, size, classes[index]);
     InterruptsOff off;
     Magazine& magazine = cpu_magazines[this_cpu().id].magazines[index];
     if (magazine.count == kMagazineSize) [[unlikely]] drain(magazine, classes[index]);
+    memory_forbid(object, classes[index].size, Forbidden::FreedObject);
     magazine.objects[magazine.count++] = object;
 }

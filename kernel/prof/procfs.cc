@@ -236,7 +236,7 @@ Result<void> ProcInode::list(uint64_t from, DirectoryVisitor visit, void* contex
 }  // namespace
 
 void ProcText::write(std::string_view text) {
-    if (failed_) return;
+    if (failed_ || text.empty()) return;
     if (text.size() > capacity_ - size_) {
         size_t wanted = std::max<size_t>(1024, std::max(capacity_ * 2, size_ + text.size()));
         char* memory = static_cast<char*>(kmalloc(wanted));

@@ -19,6 +19,7 @@
 
 #include "kernel/arch/cpu.h"
 #include "kernel/base/assert.h"
+#include "kernel/base/memory_check.h"
 #include "kernel/mm/frame.h"
 #include "kernel/sync/spinlock.h"
 
@@ -110,6 +111,7 @@ void swap_chains(FrameCache& cache) {
 void release(Frame* frame) {
     ASSERT(!frame->link.linked());
     if constexpr (kPoison) memset(frame_data(frame), kPoisonByte, kPageSize);
+    memory_forbid(frame_data(frame), kPageSize, Forbidden::FreedPage);
     frame->owner_data = 0;
     InterruptsOff off;
     FrameCache& cache = cache_of(this_cpu());
@@ -140,6 +142,7 @@ Result<Frame*> frame_alloc() {
     if (cache.loaded.length == 0 && !refill(cache)) [[unlikely]] return Error(ENOMEM);
     Frame* frame = cache.loaded.pop();
     frame->references.store(1, std::memory_order_relaxed);
+    memory_allow(frame_data(frame), kPageSize);
     return frame;
 }
 
