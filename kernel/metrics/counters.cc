@@ -4,7 +4,6 @@
 
 EventCounters event_counters[kMaxCpus];
 
-namespace {
 constexpr const char* kNames[] = {
     "context_switches",     "page_faults",      "cr3_loads",  "tlb_page_flushes",
     "shootdown_ipis",       "reschedule_ipis",  "lock_waits", "lock_wait_ticks",
@@ -13,7 +12,6 @@ constexpr const char* kNames[] = {
     "cow_copies",
 };
 static_assert(std::size(kNames) == static_cast<uint32_t>(Event::Count));
-}  // namespace
 
 // Other CPUs may be counting: a counter is read whole (64-bit loads are atomic), so the sum
 // is of values that each was true at some moment during the call.

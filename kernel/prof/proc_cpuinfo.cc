@@ -26,9 +26,8 @@ void write_flags(ProcText& out) {
         {f.invariant_tsc, "constant_tsc nonstop_tsc"}, {f.hypervisor, "hypervisor"},
     };
     format(out, "%s", kAlways);
-    for (const auto& flag : flags) {
+    for (const auto& flag : flags)
         if (flag.present) format(out, " %s", flag.name);
-    }
 }
 
 }  // namespace

@@ -1,32 +1,23 @@
 // What is in /proc, as tables: a name and the function that writes the file. procfs.cc
 // turns them into inodes. Private to kernel/prof.
 #pragma once
-#include <cstdint>
-#include <cstring>
 #include <span>
-#include <string_view>
 
-#include "kernel/fs/inode.h"
-#include "kernel/mm/slab.h"
 #include "kernel/prof/proc_stat.h"
+#include "kernel/task/exec_args.h"
 #include "kernel/task/process.h"
 
 // Text that grows. What a file of /proc says is formatted into one when the file is opened;
 // reads then serve a consistent snapshot at any offset.
 class ProcText final : public TextSink {
   public:
-    ProcText() = default;
-    ProcText(const ProcText&) = delete;
-    ProcText& operator=(const ProcText&) = delete;
-    ~ProcText() { kfree(memory_, capacity_); }
     // May be called under a Mutex, not under a spin lock.
     void write(std::string_view text) override;
     bool complete() const { return !failed_; }  // false: memory was out
-    std::string_view text() const { return {memory_, size_}; }
+    std::string_view text() const { return {buffer_.data(), buffer_.size()}; }
 
   private:
-    char* memory_ = nullptr;
-    size_t size_ = 0, capacity_ = 0;
+    GrowingBuffer buffer_;
     bool failed_ = false;
 };
 
@@ -61,8 +52,5 @@ void proc_write_cpuinfo(ProcText& out, ProcessView&);  // kernel/prof/proc_cpuin
 // ---- kernel/prof/proc_load.cc ----
 
 void proc_load_start();
-// The load averages over 1, 5 and 15 minutes, in 1/100.
-struct LoadAverages {
-    uint32_t hundredths[3];
-};
-LoadAverages proc_load_averages();
+// The load average over 1, 5 or 15 minutes (0, 1, 2), in 1/100.
+uint64_t proc_load_average(int which);

@@ -34,15 +34,9 @@ Timer timer;
 void proc_load_start() {
     timer.callback = sample;
     timer.deadline_ns = monotonic_ns() + kPeriodNs;
-    InterruptsOff off;
     timer_start(timer);
 }
 
-LoadAverages proc_load_averages() {
-    LoadAverages averages;
-    for (int i = 0; i < 3; ++i) {
-        uint64_t load = loads[i].load(std::memory_order_relaxed);
-        averages.hundredths[i] = static_cast<uint32_t>(load * 100 / kOne);
-    }
-    return averages;
+uint64_t proc_load_average(int which) {
+    return loads[which].load(std::memory_order_relaxed) * 100 / kOne;
 }

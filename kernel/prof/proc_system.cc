@@ -49,10 +49,8 @@ Census take_census() {
 }
 
 void write_loadavg(ProcText& out, ProcessView&) {
-    LoadAverages load = proc_load_averages();
-    for (uint32_t hundredths : load.hundredths) {
-        format(out, "%u.%02u ", hundredths / 100, hundredths % 100);
-    }
+    for (int i = 0; i < 3; i++)
+        format(out, "%lu.%02lu ", proc_load_average(i) / 100, proc_load_average(i) % 100);
     Census census = take_census();
     format(out, "%u/%u %d\n", census.running, census.threads, census.last_pid);
 }
@@ -86,9 +84,8 @@ void write_meminfo(ProcText& out, ProcessView&) {
         {"Buffers:", 0},      {"Cached:", cached}, {"SwapCached:", 0},
         {"Shmem:", cached},   {"SReclaimable:", 0}, {"SwapTotal:", 0}, {"SwapFree:", 0},
     };
-    for (const auto& line : lines) {
+    for (const auto& line : lines)
         format(out, "%-16s%8lu kB\n", line.name, line.pages * kKibPerPage);
-    }
 }
 
 void write_mounts(ProcText& out, ProcessView&) {
@@ -111,9 +108,8 @@ void write_metrics(ProcText& out, ProcessView&) {
     auto gauge = [&](const char* name, uint64_t value) {
         format(out, "# TYPE mello_%s gauge\nmello_%s %lu\n", name, name, value);
     };
-    for (uint32_t i = 0; i < static_cast<uint32_t>(Event::Count); ++i) {
+    for (uint32_t i = 0; i < static_cast<uint32_t>(Event::Count); ++i)
         counter(event_name(static_cast<Event>(i)), event_total(static_cast<Event>(i)));
-    }
     gauge("frames", frames_total());
     gauge("frames_free", frames_free());
     gauge("runnable_threads", scheduler_runnable_count());

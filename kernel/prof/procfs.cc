@@ -236,21 +236,7 @@ Result<void> ProcInode::list(uint64_t from, DirectoryVisitor visit, void* contex
 }  // namespace
 
 void ProcText::write(std::string_view text) {
-    if (failed_ || text.empty()) return;
-    if (text.size() > capacity_ - size_) {
-        size_t wanted = std::max<size_t>(1024, std::max(capacity_ * 2, size_ + text.size()));
-        char* memory = static_cast<char*>(kmalloc(wanted));
-        if (memory == nullptr) {
-            failed_ = true;
-            return;
-        }
-        if (size_ > 0) memcpy(memory, memory_, size_);
-        kfree(memory_, capacity_);
-        memory_ = memory;
-        capacity_ = wanted;
-    }
-    memcpy(memory_ + size_, text.data(), text.size());
-    size_ += text.size();
+    failed_ = failed_ || !buffer_.append(text).ok();
 }
 
 FileSystem& procfs_create() {

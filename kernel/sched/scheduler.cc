@@ -26,7 +26,6 @@
 #include "kernel/base/format.h"
 #include "kernel/metrics/counters.h"
 #include "kernel/sched/run_queue.h"
-#include "kernel/sched/tick.h"
 #include "kernel/sched/user_bases.h"
 
 namespace {
@@ -100,13 +99,11 @@ void switch_to(Cpu& cpu, Thread& prev, Thread& next, uint64_t now) {
 // Makes a sleep definite. False when a waker has been here since wait_prepare.
 bool commit_sleep(Thread& thread) {
     ThreadState state = thread.state.load(std::memory_order_relaxed);
-    ThreadState asleep;
-    switch (state) {
-        case ThreadState::Interruptible: asleep = ThreadState::InterruptibleAsleep; break;
-        case ThreadState::Uninterruptible: asleep = ThreadState::UninterruptibleAsleep; break;
-        case ThreadState::Dead: return true;
-        default: return false;
-    }
+    bool interruptible = state == ThreadState::Interruptible;
+    if (!interruptible && state != ThreadState::Uninterruptible)
+        return state == ThreadState::Dead;
+    ThreadState asleep = interruptible ? ThreadState::InterruptibleAsleep
+                                       : ThreadState::UninterruptibleAsleep;
     return thread.state.compare_exchange_strong(state, asleep, std::memory_order_acq_rel);
 }
 
@@ -117,21 +114,17 @@ void give_way(AddReason reason) {
     prev.clear_attention(kAttentionReschedule);
     uint64_t now = monotonic_ns();
     account(cpu, prev, now);
-    Thread* next;
-    if (&prev == cpu.idle) {
-        next = run_queue_pick(cpu);
-        if (next == nullptr) return;
-    } else if (!may_run_on(prev, cpu)) [[unlikely]] {
+    bool stays = may_run_on(prev, cpu);
+    if (!stays) [[unlikely]] {
         prev.after_switch = AfterSwitch::Migrate;
-        next = run_queue_pick(cpu);
-        if (next == nullptr) next = cpu.idle;
-    } else {
+    } else if (&prev != cpu.idle) {
         if (run_queue_length(cpu) == 0) return;
         run_queue_add(cpu, prev, reason);
-        next = run_queue_pick(cpu);
-        ASSERT(next != nullptr);
-        if (next == &prev) return;
     }
+    Thread* next = run_queue_pick(cpu);
+    if (next == nullptr && !stays) next = cpu.idle;
+    ASSERT(next != nullptr || &prev == cpu.idle);
+    if (next == nullptr || next == &prev) return;
     ++prev.used.switches_involuntary;
     switch_to(cpu, prev, *next, now);
 }
@@ -142,17 +135,12 @@ bool wake(Thread& thread, bool interruptible_only) {
     ThreadState state = thread.state.load(std::memory_order_relaxed);
     ThreadState claimed;
     do {
-        switch (state) {
-            case ThreadState::Uninterruptible:
-                if (interruptible_only) return false;
-                [[fallthrough]];
-            case ThreadState::Interruptible: claimed = ThreadState::Running; break;
-            case ThreadState::UninterruptibleAsleep:
-                if (interruptible_only) return false;
-                [[fallthrough]];
-            case ThreadState::InterruptibleAsleep: claimed = ThreadState::Waking; break;
-            default: return false;
-        }
+        bool asleep = state == ThreadState::InterruptibleAsleep ||
+                      (state == ThreadState::UninterruptibleAsleep && !interruptible_only);
+        bool about_to = state == ThreadState::Interruptible ||
+                        (state == ThreadState::Uninterruptible && !interruptible_only);
+        if (!asleep && !about_to) return false;
+        claimed = asleep ? ThreadState::Waking : ThreadState::Running;
     } while (!thread.state.compare_exchange_weak(state, claimed, std::memory_order_acq_rel,
                                                  std::memory_order_relaxed));
     if (claimed == ThreadState::Running) return true;

@@ -59,6 +59,16 @@ uint32_t scheduler_runnable_count();  // running or queued threads, all CPUs
 // Brings the calling thread's Usage up to now.
 void scheduler_account_current();
 
+// ---- Between scheduler.cc and tick.cc, interrupts off ----
+
+// Charges the time since the last accounting to `running` and to `cpu`, the calling one.
+// Returns whether another thread should run now.
+bool account(Cpu& cpu, Thread& running, uint64_t now);
+// `cpu` has work again: the tick must run.
+void tick_leave_idle(Cpu& cpu, uint64_t now);
+// Switches to another thread if there is one to run; the idle thread's way of schedule().
+void leave_idle_if_work();
+
 // ---- kernel/sched/active_space.cc ----
 
 // Loads the address space unless the CPU holds it already; counts Cr3Loads. nullptr keeps

@@ -11,8 +11,6 @@ struct SleepTimer : Timer {
 
 void end_sleep(Timer& timer) { thread_wake(*static_cast<SleepTimer&>(timer).thread); }
 
-bool (*interrupt_check)() = [] { return false; };
-
 }  // namespace
 
 bool schedule_until(uint64_t deadline_ns) {
@@ -34,7 +32,3 @@ bool schedule_until(uint64_t deadline_ns) {
     timer_cancel(timer);
     return monotonic_ns() < deadline_ns;
 }
-
-bool sleep_interrupted() { return interrupt_check(); }
-
-void set_interrupt_check(bool (*check)()) { interrupt_check = check; }

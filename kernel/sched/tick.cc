@@ -9,8 +9,6 @@
 // accounting to the mode that it interrupted, and a switch charges it to the mode that the
 // thread's last tick saw. Reading the clock at every kernel entry instead would cost more
 // than a short system call does.
-#include "kernel/sched/tick.h"
-
 #include <algorithm>
 
 #include "kernel/arch/apic.h"

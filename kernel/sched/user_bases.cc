@@ -7,27 +7,17 @@
 #include "kernel/arch/x86.h"
 #include "kernel/sched/thread.h"
 
-namespace {
-uint64_t read_fs_base() {
-    uint64_t base;
-    asm volatile("rdfsbase %0" : "=r"(base));
-    return base;
-}
-void write_fs_base(uint64_t base) { asm volatile("wrfsbase %0" : : "r"(base) : "memory"); }
-}  // namespace
-
 void user_bases_save(Thread& running) {
     if (!cpu_features.fsgsbase) return;
-    running.fs_base = read_fs_base();
+    asm volatile("rdfsbase %0" : "=r"(running.fs_base));
     running.gs_base = x86::rdmsr(x86::kMsrKernelGsBase);
 }
 
 void user_bases_load(const Thread& next) {
-    if (cpu_features.fsgsbase) {
-        write_fs_base(next.fs_base);
-    } else {
+    if (cpu_features.fsgsbase)
+        asm volatile("wrfsbase %0" : : "r"(next.fs_base) : "memory");
+    else
         x86::wrmsr(x86::kMsrFsBase, next.fs_base);
-    }
     x86::wrmsr(x86::kMsrKernelGsBase, next.gs_base);
 }
 

@@ -67,10 +67,9 @@ uint32_t wake_all(WaitQueue& queue);
 // Sleeps (schedule()) until woken or until monotonic_ns() >= deadline. Returns false when the
 // deadline passed. The caller has set its state with wait_prepare; it is Running afterwards.
 bool schedule_until(uint64_t deadline_ns);
-// Must the calling thread's interruptible sleep end now because of a signal or exit? Set by
-// the task layer through set_interrupt_check (until then: never).
+// Must the calling thread's interruptible sleep end now because of a signal or exit? The task
+// layer's (kernel/task/signals.cc), which knows what may interrupt.
 bool sleep_interrupted();
-void set_interrupt_check(bool (*check)());
 
 // Sleeps until predicate() is true. EINTR's internal form kERESTARTSYS when interrupted,
 // ETIMEDOUT at the deadline. The predicate runs without locks, in thread context.

@@ -1,5 +1,4 @@
 // System calls that change metadata: chmod, chown, utimes and relatives, truncate(2).
-#include "kernel/mm/user_access.h"
 #include "kernel/syscall/calls.h"
 #include "kernel/syscall/path_argument.h"
 
@@ -27,15 +26,13 @@ Result<void> change_owner(Inode& inode, uint32_t uid, uint32_t gid) {
 
 // ---- Times ----
 
-constexpr int64_t kTimeNow = 0x3fffffff, kTimeOmit = 0x3ffffffe;  // UTIME_NOW, UTIME_OMIT
-
 struct NewTimes {
     TimeSpec accessed, modified;
 };
-constexpr NewTimes kBothNow = {{0, kTimeNow}, {0, kTimeNow}};
+constexpr NewTimes kBothNow = {{0, UTIME_NOW}, {0, UTIME_NOW}};
 
 bool is_valid(TimeSpec time) {
-    return time.nanoseconds == kTimeNow || time.nanoseconds == kTimeOmit ||
+    return time.nanoseconds == UTIME_NOW || time.nanoseconds == UTIME_OMIT ||
            (time.nanoseconds >= 0 && time.nanoseconds < 1'000'000'000);
 }
 
@@ -43,8 +40,8 @@ Result<void> change_times(Inode& inode, const NewTimes& times) {
     if (!is_valid(times.accessed) || !is_valid(times.modified)) return Error(EINVAL);
     TimeSpec now = vfs_now();
     auto set = [&](TimeSpec& time, TimeSpec wanted) {
-        if (wanted.nanoseconds == kTimeOmit) return;
-        time = wanted.nanoseconds == kTimeNow ? now : wanted;
+        if (wanted.nanoseconds == UTIME_OMIT) return;
+        time = wanted.nanoseconds == UTIME_NOW ? now : wanted;
     };
     MutexGuard guard(inode.mutex);
     set(inode.attributes.accessed, times.accessed);
@@ -62,8 +59,7 @@ Result<void> sys_fchmod(int fd, uint32_t mode) {
     return change_mode(*TRY(inode_of(fd)), mode);
 }
 
-Result<void> sys_fchownat(int dirfd, VirtAddr path, uint32_t uid, uint32_t gid,
-                          int flags) {
+Result<void> sys_fchownat(int dirfd, VirtAddr path, uint32_t uid, uint32_t gid, int flags) {
     if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0) return Error(EINVAL);
     return change_owner(*TRY(inode_at(dirfd, path, flags)), uid, gid);
 }

@@ -5,18 +5,11 @@
 #include "kernel/abi/termios.h"
 #include "kernel/fs/file_lock.h"
 #include "kernel/fs/pipe.h"
-#include "kernel/fs/vfs.h"
-#include "kernel/mm/user_access.h"
 #include "kernel/syscall/calls.h"
-#include "kernel/task/process.h"
-
-namespace {
 
 constexpr uint32_t kSettableFlags = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
 
-FdTable& files() { return *current_process().files; }
-
-}  // namespace
+static FdTable& files() { return *current_process().files; }
 
 Result<void> sys_close(int fd) { return files().close(fd); }
 
@@ -39,53 +32,40 @@ Result<int> sys_dup3(int old_fd, int new_fd, uint32_t flags) {
 
 namespace {
 
-struct UserLock {  // struct flock
-    int16_t type, whence;
-    int32_t padding;
-    int64_t start, length;
-    int32_t pid, padding2;
-};
-
-Result<LockRange> lock_range(File& file, const UserLock& lock) {
-    int64_t base = 0;
-    if (lock.whence == SEEK_CUR) {
-        base = static_cast<int64_t>(file.offset);
-    } else if (lock.whence == SEEK_END) {
-        base = static_cast<int64_t>(file.size());
-    } else if (lock.whence != SEEK_SET) {
-        return Error(EINVAL);
-    }
+Result<LockRange> lock_range(File& file, const struct flock& lock) {
+    if (lock.l_whence < SEEK_SET || lock.l_whence > SEEK_END) return Error(EINVAL);
+    uint64_t bases[] = {0, file.offset, lock.l_whence == SEEK_END ? file.size() : 0};
+    auto base = static_cast<int64_t>(bases[lock.l_whence]);
     int64_t start, end;
-    if (__builtin_add_overflow(base, lock.start, &start)) return Error(EOVERFLOW);
-    if (__builtin_add_overflow(start, lock.length, &end)) return Error(EOVERFLOW);
-    if (lock.length < 0) std::swap(start, end);
+    if (__builtin_add_overflow(base, lock.l_start, &start)) return Error(EOVERFLOW);
+    if (__builtin_add_overflow(start, lock.l_len, &end)) return Error(EOVERFLOW);
+    if (lock.l_len < 0) std::swap(start, end);
     if (start < 0) return Error(EINVAL);
     return LockRange{static_cast<uint64_t>(start),
-                     lock.length == 0 ? LockRange::kToEnd : static_cast<uint64_t>(end)};
+                     lock.l_len == 0 ? LockRange::kToEnd : static_cast<uint64_t>(end)};
 }
 
-Result<void> record_lock(int fd, File& file, int command, UserOut<UserLock> place) {
-    UserLock lock = TRY(UserIn<UserLock>(place.address()).read());
-    if (lock.type < F_RDLCK || lock.type > F_UNLCK) return Error(EINVAL);
-    LockInfo info = {static_cast<LockType>(lock.type), TRY(lock_range(file, lock)),
+Result<void> record_lock(int fd, File& file, int command, UserOut<struct flock> place) {
+    struct flock lock = TRY(UserIn<struct flock>(place.address()).read());
+    if (lock.l_type < F_RDLCK || lock.l_type > F_UNLCK) return Error(EINVAL);
+    LockInfo info = {static_cast<LockType>(lock.l_type), TRY(lock_range(file, lock)),
                      current_process().pid};
     if (command != F_GETLK) {
-        if (lock.type == F_RDLCK ? !file.readable() : lock.type == F_WRLCK && !file.writable())
-            return Error(EBADF);
+        bool allowed[] = {file.readable(), file.writable(), true};
+        if (!allowed[lock.l_type]) return Error(EBADF);
         TRY(file_lock(*file.inode, &files(), info, command == F_SETLKW));
         // Another thread may have closed the descriptor before the lock was there to drop.
         auto open = files().get(fd);
         if (!open.ok() || &*open.value() != &file) file_locks_release(*file.inode, &files());
         return {};
     }
-    if (lock.type == F_UNLCK) return Error(EINVAL);
-    lock.type = F_UNLCK;
+    if (lock.l_type == F_UNLCK) return Error(EINVAL);
+    lock.l_type = F_UNLCK;
     if (file_lock_conflict(*file.inode, &files(), info)) {
         bool to_end = info.range.end == LockRange::kToEnd;
         uint64_t length = to_end ? 0 : info.range.end - info.range.start;
-        lock = {static_cast<int16_t>(info.type), SEEK_SET, 0,
-                static_cast<int64_t>(info.range.start), static_cast<int64_t>(length),
-                info.pid, 0};
+        lock = {static_cast<int16_t>(info.type), SEEK_SET,
+                static_cast<int64_t>(info.range.start), static_cast<int64_t>(length), info.pid};
     }
     return place.write(lock);
 }

@@ -1,8 +1,8 @@
 // System calls on directories: listing, the working directory.
 #include <algorithm>
 #include <cstring>
+#include <dirent.h>
 
-#include "kernel/mm/user_access.h"
 #include "kernel/syscall/calls.h"
 #include "kernel/syscall/path_argument.h"
 
@@ -10,13 +10,7 @@ namespace {
 
 // ---- getdents64 ----
 
-struct UserDirent {  // struct linux_dirent64, up to the name
-    uint64_t inode;
-    int64_t next_position;
-    uint16_t record_size;
-    uint8_t type;
-} __attribute__((packed));
-static_assert(sizeof(UserDirent) == 19);
+constexpr size_t kDirentHead = offsetof(dirent64, d_name);
 
 // Where the next record goes, in kernel memory.
 struct DirentWriter {
@@ -26,15 +20,14 @@ struct DirentWriter {
     bool full = false;
 
     bool add(std::string_view name, uint64_t inode, uint8_t type, uint64_t next_position) {
-        size_t size = round_up(sizeof(UserDirent) + name.size() + 1, 8);
+        size_t size = round_up(kDirentHead + name.size() + 1, 8);
         full = size > left;
         if (full) return false;
-        UserDirent head = {inode, static_cast<int64_t>(next_position),
-                           static_cast<uint16_t>(size), type};
-        memset(at + size - 8, 0, 8);  // the padding; the name may overwrite some of it
-        memcpy(at, &head, sizeof head);
-        memcpy(at + sizeof head, name.data(), name.size());
-        at[sizeof head + name.size()] = '\0';
+        dirent64 head = {inode, static_cast<int64_t>(next_position),
+                         static_cast<uint16_t>(size), type, {}};
+        memset(at + size - 8, 0, 8);  // the end of the name; it may overwrite some of it
+        memcpy(at, &head, kDirentHead);
+        memcpy(at + kDirentHead, name.data(), name.size());
         at += size;
         left -= size;
         position = next_position;

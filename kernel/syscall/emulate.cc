@@ -1,5 +1,6 @@
-#include "kernel/syscall/emulate.h"
-
+// SYSCALL for CPUs on which it is switched off, the slow way: the instruction raises #UD,
+// and the handler does what the CPU would have done. It lets a kernel run programs before
+// its lab 3 is built.
 #include "kernel/arch/x86.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/syscall/syscall.h"

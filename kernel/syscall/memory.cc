@@ -1,5 +1,4 @@
 // System calls: the address space. The work is AddressSpace's (kernel/mm).
-#include "kernel/abi/fcntl.h"
 #include "kernel/abi/mman.h"
 #include "kernel/syscall/calls.h"
 

@@ -2,7 +2,6 @@
 // (kernel/fs); here paths come in from user memory and start where the process says.
 #include <algorithm>
 
-#include "kernel/mm/user_access.h"
 #include "kernel/syscall/calls.h"
 #include "kernel/syscall/path_argument.h"
 

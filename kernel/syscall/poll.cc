@@ -153,18 +153,13 @@ Result<int> with_mask(VirtAddr timeout, VirtAddr mask, uint64_t mask_size, Funct
 
 // ---- poll ----
 
-struct UserPollFd {  // struct pollfd
-    int32_t fd;
-    int16_t events, ready;
-};
-
 Result<int> do_poll(VirtAddr fds, uint32_t count, uint64_t deadline) {
     if (count > kMaxFds) return Error(EINVAL);
-    if (!is_user_range(fds, count * sizeof(UserPollFd))) return Error(EFAULT);
+    if (!is_user_range(fds, count * sizeof(pollfd))) return Error(EFAULT);
     PollSet set;
     TRY(set.reserve(count));
     for (size_t i = 0; i < count; i++) {
-        UserPollFd wanted = TRY(UserIn<UserPollFd>(fds).read(i));
+        pollfd wanted = TRY(UserIn<pollfd>(fds).read(i));
         PollItem& item = set.items()[i];
         item.events = static_cast<uint16_t>(wanted.events);
         if (wanted.fd < 0) continue;  // ignored (POSIX poll)
@@ -175,7 +170,7 @@ Result<int> do_poll(VirtAddr fds, uint32_t count, uint64_t deadline) {
     int ready = TRY(set.wait(deadline));
     for (size_t i = 0; i < count; i++) {
         auto events = static_cast<int16_t>(set.items()[i].ready);
-        VirtAddr field = fds + i * sizeof(UserPollFd) + offsetof(UserPollFd, ready);
+        VirtAddr field = fds + i * sizeof(pollfd) + offsetof(pollfd, revents);
         TRY(UserOut<int16_t>(field).write(events));
     }
     return ready;

@@ -1,8 +1,7 @@
 // System calls that ask about files: the stat family, statfs, access.
 #include <algorithm>
-#include <cstring>
+#include <sys/statfs.h>
 
-#include "kernel/mm/user_access.h"
 #include "kernel/syscall/calls.h"
 #include "kernel/syscall/path_argument.h"
 
@@ -10,14 +9,10 @@ namespace {
 
 constexpr uint64_t kAnonymousDevice = 0xf;  // st_dev of what is in no file system: pipes
 
-uint64_t device_of(const Inode& inode) {
-    return inode.file_system == nullptr ? kAnonymousDevice : inode.file_system->device;
-}
-
 Result<void> write_stat(Inode& inode, VirtAddr out) {
     Attributes a = inode.stat();
     struct stat stat = {};
-    stat.st_dev = device_of(inode);
+    stat.st_dev = inode.file_system ? inode.file_system->device : kAnonymousDevice;
     stat.st_ino = inode.number;
     stat.st_nlink = a.links;
     stat.st_mode = a.mode;
@@ -33,26 +28,18 @@ Result<void> write_stat(Inode& inode, VirtAddr out) {
     return copy_to_user(out, &stat, sizeof stat);
 }
 
-// struct statfs (asm-generic/statfs.h).
-struct Statfs {
-    uint64_t type, block_size, blocks, free_blocks, available_blocks, inodes, free_inodes;
-    int32_t id[2];
-    uint64_t name_length, fragment_size, flags, padding[4];
-};
-static_assert(sizeof(Statfs) == 120);
-
 Result<void> write_statfs(Inode& inode, VirtAddr out) {
     constexpr uint64_t kPipeMagic = 0x50495045;  // PIPEFS_MAGIC
-    Statfs statfs = {};
-    statfs.type = kPipeMagic;
-    statfs.block_size = statfs.fragment_size = kPageSize;
-    statfs.name_length = kMaxName;
+    struct statfs statfs = {};
+    statfs.f_type = kPipeMagic;
+    statfs.f_bsize = statfs.f_frsize = kPageSize;
+    statfs.f_namelen = kMaxName;
     if (FileSystem* fs = inode.file_system) {
         SpaceUse space = fs->space();
-        statfs.type = fs->magic;
-        statfs.blocks = space.pages;
-        statfs.free_blocks = statfs.available_blocks = space.free_pages;
-        statfs.id[0] = static_cast<int32_t>(fs->device);
+        statfs.f_type = fs->magic;
+        statfs.f_blocks = space.pages;
+        statfs.f_bfree = statfs.f_bavail = space.free_pages;
+        statfs.f_fsid.__val[0] = static_cast<int32_t>(fs->device);
     }
     return copy_to_user(out, &statfs, sizeof statfs);
 }
@@ -63,8 +50,7 @@ Result<void> sys_newfstatat(int dirfd, VirtAddr path, VirtAddr out, int flags) {
     constexpr int kNoAutomount = 0x800;
     if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | kNoAutomount)) != 0)
         return Error(EINVAL);
-    InodeRef inode = TRY(inode_at(dirfd, path, flags));
-    return write_stat(*inode, out);
+    return write_stat(*TRY(inode_at(dirfd, path, flags)), out);
 }
 
 Result<void> sys_fstat(int fd, VirtAddr out) {
@@ -72,13 +58,11 @@ Result<void> sys_fstat(int fd, VirtAddr out) {
 }
 
 Result<void> sys_statfs(VirtAddr path, VirtAddr out) {
-    InodeRef inode = TRY(inode_at(AT_FDCWD, path, 0));
-    return write_statfs(*inode, out);
+    return write_statfs(*TRY(inode_at(AT_FDCWD, path, 0)), out);
 }
 
 Result<void> sys_fstatfs(int fd, VirtAddr out) {
-    InodeRef inode = TRY(inode_of(fd));
-    return write_statfs(*inode, out);
+    return write_statfs(*TRY(inode_of(fd)), out);
 }
 
 Result<void> sys_faccessat2(int dirfd, VirtAddr path, uint32_t mode, int flags) {

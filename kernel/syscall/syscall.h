@@ -16,6 +16,9 @@ struct SyscallTable {
 extern const SyscallTable syscall_table;
 // Logs a call that is not there, with Linux's name, once a number, and gives -ENOSYS.
 int64_t syscall_unimplemented(uint64_t number);
+// From now on an undefined instruction in user mode that is a SYSCALL is emulated. Any CPU,
+// any number of times (kernel/syscall/emulate.cc).
+void syscall_emulation_enable();
 
 // ---- Lab 3, setup.cc ----
 

@@ -6,7 +6,6 @@
 #include "kernel/arch/tsc.h"
 #include "kernel/base/log.h"
 #include "kernel/base/random.h"
-#include "kernel/base/string.h"
 #include "kernel/fs/scratch_page.h"
 #include "kernel/sched/user_bases.h"
 #include "kernel/syscall/calls.h"
@@ -113,10 +112,7 @@ Result<uint64_t> sys_prctl(int option, uint64_t argument) {
             memcpy(thread.name, name, sizeof name);
             return uint64_t{0};
         }
-        case kGetName:
-            copy_string(name, thread.name, sizeof name);
-            TRY(copy_to_user(argument, name, sizeof name));
-            return uint64_t{0};
+        case kGetName: TRY(copy_to_user(argument, thread.name, sizeof name)); return uint64_t{0};
         default: return Error(EINVAL);
     }
 }
@@ -141,20 +137,20 @@ Result<void> sys_arch_prctl(int option, uint64_t argument) {
 // ---- Resource limits ----
 
 // Of the calling process only.
-Result<void> sys_prlimit64(int32_t pid, uint32_t resource, UserIn<ResourceLimit> limit,
-                           UserOut<ResourceLimit> old) {
+Result<void> sys_prlimit64(int32_t pid, uint32_t resource, UserIn<rlimit> limit,
+                           UserOut<rlimit> old) {
     Process& process = current_process();
     if (pid != 0 && pid != process.pid) return Error(ESRCH);
-    if (resource >= kResourceLimitCount) return Error(EINVAL);
-    ResourceLimit before = process.limits[resource];
+    if (resource >= RLIM_NLIMITS) return Error(EINVAL);
+    rlimit before = process.limits[resource];
     if (!limit.is_null()) {
-        ResourceLimit wanted = TRY(limit.read());
-        if (wanted.soft > wanted.hard) return Error(EINVAL);
-        if (resource == kLimitFiles) {
-            if (wanted.hard > FdTable::kMaxDescriptors) return Error(EPERM);
-            process.files->limit = static_cast<int>(wanted.soft);
+        rlimit wanted = TRY(limit.read());
+        if (wanted.rlim_cur > wanted.rlim_max) return Error(EINVAL);
+        if (resource == RLIMIT_NOFILE) {
+            if (wanted.rlim_max > FdTable::kMaxDescriptors) return Error(EPERM);
+            process.files->limit = static_cast<int>(wanted.rlim_cur);
         }
-        if (resource == kLimitAddressSpace) process.space->limit_bytes = wanted.soft;
+        if (resource == RLIMIT_AS) process.space->limit_bytes = wanted.rlim_cur;
         process.limits[resource] = wanted;
     }
     return old.is_null() ? Result<void>{} : old.write(before);

@@ -7,30 +7,19 @@ namespace {
 
 constexpr uint64_t kNsPerTick = kNsPerSecond / 100;  // of times(2); AT_CLKTCK
 
-enum Clock : int {
-    kRealtime = 0,
-    kMonotonic = 1,
-    kProcessCpu = 2,
-    kThreadCpu = 3,
-    kMonotonicRaw = 4,
-    kRealtimeCoarse = 5,
-    kMonotonicCoarse = 6,
-    kBootTime = 7,
-};
-
 Result<uint64_t> read_clock(int clock) {
     switch (clock) {
-        case kRealtime:
-        case kRealtimeCoarse: return realtime_ns();
-        case kMonotonic:
-        case kMonotonicRaw:
-        case kMonotonicCoarse:
-        case kBootTime: return monotonic_ns();
-        case kProcessCpu: {
+        case CLOCK_REALTIME:
+        case CLOCK_REALTIME_COARSE: return realtime_ns();
+        case CLOCK_MONOTONIC:
+        case CLOCK_MONOTONIC_RAW:
+        case CLOCK_MONOTONIC_COARSE:
+        case CLOCK_BOOTTIME: return monotonic_ns();
+        case CLOCK_PROCESS_CPUTIME_ID: {
             Usage used = process_usage(current_process());
             return used.user_ns + used.system_ns;
         }
-        case kThreadCpu:
+        case CLOCK_THREAD_CPUTIME_ID:
             scheduler_account_current();
             return current_thread()->used.user_ns + current_thread()->used.system_ns;
         default: return Error(EINVAL);
@@ -95,11 +84,12 @@ Result<void> sleep_until(uint64_t deadline, bool relative, UserOut<TimeSpec> rem
 
 Result<void> sys_clock_nanosleep(int clock, int flags, UserIn<TimeSpec> time,
                                  UserOut<TimeSpec> remaining) {
-    constexpr int kAbsolute = 1;  // TIMER_ABSTIME
-    if (clock != kRealtime && clock != kMonotonic && clock != kBootTime) return Error(EINVAL);
+    if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
+        return Error(EINVAL);
     uint64_t wanted = TRY(to_ns(TRY(time.read())));
-    if ((flags & kAbsolute) == 0) return sleep_until(monotonic_ns() + wanted, true, remaining);
-    uint64_t deadline = clock == kRealtime ? realtime_to_monotonic(wanted) : wanted;
+    if ((flags & TIMER_ABSTIME) == 0)
+        return sleep_until(monotonic_ns() + wanted, true, remaining);
+    uint64_t deadline = clock == CLOCK_REALTIME ? realtime_to_monotonic(wanted) : wanted;
     return sleep_until(deadline, false, remaining);
 }
 
@@ -117,14 +107,13 @@ Result<int64_t> sys_times(UserOut<tms> ticks) {
 }
 
 Result<void> sys_getrusage(int who, UserOut<rusage> usage) {
-    constexpr int kSelf = 0, kChildren = -1;
     Process& process = current_process();
-    if (who != kSelf && who != kChildren) return Error(EINVAL);
-    Usage used = who == kSelf ? process_usage(process) : process.dead_children;
+    if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN) return Error(EINVAL);
+    Usage used = who == RUSAGE_SELF ? process_usage(process) : process.dead_children;
     rusage out = {};
     out.ru_utime = to_time_val(used.user_ns);
     out.ru_stime = to_time_val(used.system_ns);
-    if (who == kSelf)
+    if (who == RUSAGE_SELF)
         out.ru_maxrss = static_cast<int64_t>(process.space->resident_pages() * 4);
     out.ru_minflt = static_cast<int64_t>(used.page_faults);
     out.ru_nvcsw = static_cast<int64_t>(used.switches_voluntary);
@@ -170,13 +159,11 @@ AlarmState exchange_alarm(const AlarmState& wanted) {
     return old;
 }
 
-constexpr int kTimerReal = 0;  // ITIMER_REAL, the only kind there is
-
 }  // namespace
 
-Result<void> sys_setitimer(int which, UserIn<itimerval> value,
-                           UserOut<itimerval> old) {
-    if (which != kTimerReal) return Error(EINVAL);
+// ITIMER_REAL is the only kind there is.
+Result<void> sys_setitimer(int which, UserIn<itimerval> value, UserOut<itimerval> old) {
+    if (which != ITIMER_REAL) return Error(EINVAL);
     AlarmState wanted = {0, 0};
     if (!value.is_null()) {
         itimerval timer = TRY(value.read());

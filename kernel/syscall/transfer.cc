@@ -6,11 +6,8 @@
 #include <optional>
 #include <span>
 
-#include "kernel/fs/file.h"
 #include "kernel/mm/slab.h"
-#include "kernel/mm/user_access.h"
 #include "kernel/syscall/calls.h"
-#include "kernel/task/process.h"
 
 namespace {
 

@@ -4,11 +4,7 @@
 #include "kernel/drivers/rtc.h"
 #include "kernel/fs/vfs.h"
 
-namespace {
-
-uint64_t realtime_at_boot = 0;  // when monotonic_ns() was 0
-
-}  // namespace
+static uint64_t realtime_at_boot = 0;  // when monotonic_ns() was 0
 
 void clock_init() {
     realtime_at_boot = rtc_read() * kNsPerSecond - monotonic_ns();

@@ -22,7 +22,6 @@
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/user_bases.h"
 #include "kernel/task/exec_args.h"
-#include "kernel/task/process.h"
 #include "kernel/task/process_private.h"
 #include "kernel/task/program.h"
 
@@ -43,7 +42,7 @@ struct ArgumentLists {
 class Exec {
   public:
     explicit Exec(const char* path)
-        : path_(path), process_(current_process()), args_(process_.limits[kLimitStack].soft / 4) {}
+        : path_(path), process_(current_process()), args_(process_.limits[RLIMIT_STACK].rlim_cur / 4) {}
     ~Exec() {
         if (space_ != nullptr) space_->unref();
     }
@@ -107,8 +106,8 @@ Result<void> Exec::follow_scripts() {
 Result<void> Exec::build_space() {
     ElfImage image = TRY(parse_elf(file_.head(), file_.size));
     space_ = TRY(AddressSpace::create());
-    space_->limit_bytes = process_.limits[kLimitAddressSpace].soft;
-    TRY(space_->map_stack(kStackTop, kInitialStack, process_.limits[kLimitStack].soft));
+    space_->limit_bytes = process_.limits[RLIMIT_AS].rlim_cur;
+    TRY(space_->map_stack(kStackTop, kInitialStack, process_.limits[RLIMIT_STACK].rlim_cur));
     main_ = TRY(map_program(*space_, file_, image, kRelocatableBase));
     space_->code_start = image.low + main_.bias;
     space_->code_end = image.high + main_.bias;

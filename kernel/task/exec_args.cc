@@ -22,14 +22,23 @@ Result<char*> GrowingBuffer::end(uint64_t& room) {
     return data_ + size_;
 }
 
+Result<void> GrowingBuffer::append(std::string_view text) {
+    while (!text.empty()) {
+        uint64_t room;
+        char* to = TRY(end(room));
+        size_t part = std::min(room, text.size());
+        memcpy(to, text.data(), part);
+        added(part);
+        text.remove_prefix(part);
+    }
+    return {};
+}
+
 PackedArgs::PackedArgs(uint64_t limit) : limit_(std::min(limit, kMaxBytes)) {}
 
 Result<void> PackedArgs::add_word(uint64_t word) {
     if (strings_.size() + words_.size() + sizeof word > limit_) return Error(E2BIG);
-    uint64_t room;
-    memcpy(TRY(words_.end(room)), &word, sizeof word);
-    words_.added(sizeof word);
-    return {};
+    return words_.append({reinterpret_cast<const char*>(&word), sizeof word});
 }
 
 // One string, whose next bytes, up to its NUL and at most `size`, come from fetch(to, size).

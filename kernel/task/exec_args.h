@@ -18,6 +18,7 @@ class GrowingBuffer {
     // Where the next bytes go, and for how many there is room: one word at least. ENOMEM.
     Result<char*> end(uint64_t& room);
     void added(uint64_t size) { size_ += size; }
+    Result<void> append(std::string_view text);
     char* data() const { return data_; }
     uint64_t size() const { return size_; }
 

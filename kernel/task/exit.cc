@@ -22,7 +22,7 @@ void release_user_locks(Thread& thread, Process& process) {
     if (thread.clear_child_tid == 0 || alone) return;
     int32_t zero = 0;
     if (copy_to_user(thread.clear_child_tid, &zero, sizeof zero).ok())
-        (void)futex_wake(thread.clear_child_tid, 1, kFutexAnyBits, false);
+        (void)futex_wake(thread.clear_child_tid, 1, false);
 }
 
 // Takes the thread out of its process. Returns whether it was the last.

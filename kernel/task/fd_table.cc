@@ -8,9 +8,7 @@
 #include "kernel/fs/file_lock.h"
 #include "kernel/mm/slab.h"
 
-namespace {
 constexpr int kInitialCapacity = 16;
-}
 
 Result<FdTable*> FdTable::create() { return make<FdTable>(); }
 

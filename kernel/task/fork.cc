@@ -18,16 +18,14 @@
 #include "kernel/mm/user_access.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/user_bases.h"
-#include "kernel/task/process.h"
 #include "kernel/task/process_private.h"
 
 namespace {
 
 constexpr uint64_t kSupportedFlags =
     CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK |
-    CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
-    CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED |
-    CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND;
+    CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+    CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CHILD_SETTID;
 
 // `set_tid`: where the child's id goes in its memory (CLONE_CHILD_SETTID), or nullptr.
 void start_child(void* set_tid) {
@@ -82,11 +80,6 @@ Result<Thread*> create_thread(const CloneRequest& request) {
     return child;
 }
 
-void discard_thread(Thread& thread) {
-    signal_destroy_thread(thread);
-    thread_free(thread);
-}
-
 // ---- The child's Process ----
 
 void copy_attributes(Process& parent, Process& child) {
@@ -110,10 +103,8 @@ Result<T*> share_or_clone(T* resource, bool share) {
 
 Result<void> copy_resources(Process& parent, Process& child, uint64_t flags) {
     child.files = TRY(share_or_clone(parent.files, (flags & CLONE_FILES) != 0));
-    bool share_actions = (flags & CLONE_SIGHAND) != 0;
-    child.signals.actions = TRY(share_or_clone(parent.signals.actions, share_actions));
-    if (!share_actions && (flags & CLONE_CLEAR_SIGHAND) != 0)
-        child.signals.actions->reset_handlers();
+    child.signals.actions =
+        TRY(share_or_clone(parent.signals.actions, (flags & CLONE_SIGHAND) != 0));
     bool share_space = (flags & CLONE_VM) != 0;
     child.space = TRY(share_or_clone(parent.space, share_space));
     if (share_space) parent.shares_space = child.shares_space = true;
@@ -135,15 +126,14 @@ Result<Process*> create_process(const CloneRequest& request) {
 
 // A signal to the group must reach either the parent before the child exists, or both: when
 // one is there already the call is left undone, and done again after the signal.
-Result<void> link_child(Process& child, Thread& thread, uint64_t flags) {
+Result<void> link_child(Process& child, Thread& thread) {
     Process& current = current_process();
     MutexGuard tree(process_tree);
     if (sleep_interrupted()) return Error(kERESTARTNOINTR);
-    bool sibling = (flags & CLONE_PARENT) != 0 && current.parent != nullptr;
     thread.tid = child.pid = allocate_tid();
     child.group = current.group;
     child.session = current.session;
-    link_process(child, sibling ? current.parent : &current);
+    link_process(child, &current);
     return link_thread(child, thread);
 }
 
@@ -151,7 +141,7 @@ Result<void> publish_process(Thread& thread, const CloneRequest& request, VforkW
     Process* child = thread.process = TRY(create_process(request));
     thread.space = child->space;
     if ((request.flags & CLONE_VFORK) != 0) child->vfork = &vfork;
-    Result<void> linked = link_child(*child, thread, request.flags);
+    Result<void> linked = link_child(*child, thread);
     if (!linked.ok()) destroy(child);
     return linked;
 }
@@ -192,7 +182,8 @@ Result<int32_t> clone_current(const CloneRequest& request) {
     Result<void> published =
         is_thread ? publish_thread(*thread) : publish_process(*thread, request, vfork);
     if (!published.ok()) {
-        discard_thread(*thread);
+        signal_destroy_thread(*thread);
+        thread_free(*thread);
         return published.error();
     }
     int32_t tid = thread->tid;

@@ -29,7 +29,6 @@ struct FutexKey {
 
 struct FutexWaiter {
     FutexKey key;
-    uint32_t bits;
     std::atomic<bool> woken{false};
     ListLink link;
     WaitQueue queue;
@@ -45,17 +44,16 @@ FutexList& list_of(const FutexKey& key) REQUIRES(futex_lock) {
     return lists[mixed >> 56];
 }
 
-// Takes at most `count` waiters with the key and one of the bits out of their list and calls
-// action(waiter) for each. Returns how many.
+// Takes at most `count` waiters with the key out of their list and calls action(waiter) for
+// each. Returns how many.
 template <typename Action>
-uint32_t take_waiters(const FutexKey& key, uint32_t count, uint32_t bits, Action action)
-    REQUIRES(futex_lock) {
+uint32_t take_waiters(const FutexKey& key, uint32_t count, Action action) REQUIRES(futex_lock) {
     uint32_t taken = 0;
     FutexList& list = list_of(key);
     FutexWaiter* waiter = list.front();
     while (waiter != nullptr && taken < count) {
         FutexWaiter* next = list.next(waiter);
-        if (waiter->key == key && (waiter->bits & bits) != 0) {
+        if (waiter->key == key) {
             list.remove(waiter);
             action(*waiter);
             taken++;
@@ -90,12 +88,10 @@ Result<FutexKey> key_of(VirtAddr address, bool is_private) {
 
 }  // namespace
 
-Result<void> futex_wait(VirtAddr address, uint32_t expected, uint32_t bits,
-                        uint64_t deadline_ns, bool is_private) {
-    if (bits == 0) return Error(EINVAL);
+Result<void> futex_wait(VirtAddr address, uint32_t expected, uint64_t deadline_ns,
+                        bool is_private) {
     FutexWaiter waiter;
     waiter.key = TRY(key_of(address, is_private));
-    waiter.bits = bits;
     {
         SpinGuard guard(futex_lock);
         list_of(waiter.key).push_back(&waiter);
@@ -118,25 +114,20 @@ Result<void> futex_wait(VirtAddr address, uint32_t expected, uint32_t bits,
     return result;
 }
 
-Result<uint32_t> futex_wake(VirtAddr address, uint32_t count, uint32_t bits,
-                            bool is_private) {
-    if (bits == 0) return Error(EINVAL);
+Result<uint32_t> futex_wake(VirtAddr address, uint32_t count, bool is_private) {
     FutexKey key = TRY(key_of(address, is_private));
     SpinGuard guard(futex_lock);
-    return take_waiters(key, count, bits, wake);
+    return take_waiters(key, count, wake);
 }
 
 Result<uint32_t> futex_requeue(VirtAddr from, VirtAddr to, uint32_t wake_count, uint32_t move,
-                               std::optional<uint32_t> expected, bool is_private) {
+                               bool is_private) {
     FutexKey from_key = TRY(key_of(from, is_private));
     FutexKey to_key = TRY(key_of(to, is_private));
-    // Not atomic with what follows, as user memory is not read under the lock: the caller
-    // (pthread_cond_broadcast of older C libraries) holds the mutex that guards the word.
-    if (expected && TRY(read_word(from)) != *expected) return Error(EAGAIN);
     SpinGuard guard(futex_lock);
-    uint32_t woken = take_waiters(from_key, wake_count, kFutexAnyBits, wake);
+    uint32_t woken = take_waiters(from_key, wake_count, wake);
     if (from_key == to_key) return woken;
-    return woken + take_waiters(from_key, move, kFutexAnyBits, [&](FutexWaiter& waiter) {
+    return woken + take_waiters(from_key, move, [&](FutexWaiter& waiter) {
         waiter.key = to_key;
         list_of(to_key).push_back(&waiter);
     });

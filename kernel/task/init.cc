@@ -8,12 +8,9 @@
 #include "kernel/mm/slab.h"
 #include "kernel/task/clock.h"
 #include "kernel/task/fault.h"
-#include "kernel/task/process.h"
 #include "kernel/task/process_private.h"
 
 namespace {
-
-constexpr uint64_t kInfinity = ~0ull;  // RLIM_INFINITY
 
 void seed_random() {
     uint64_t words[6] = {x86::rdtsc(), realtime_ns(), 0, 0, 0, 0};
@@ -29,9 +26,9 @@ void seed_random() {
 }
 
 void set_default_limits(Process& process) {
-    for (ResourceLimit& limit : process.limits) limit = {kInfinity, kInfinity};
-    process.limits[kLimitStack] = {8 * 1024 * 1024, kInfinity};
-    process.limits[kLimitFiles] = {FdTable::kMaxDescriptors, FdTable::kMaxDescriptors};
+    for (rlimit& limit : process.limits) limit = {RLIM_INFINITY, RLIM_INFINITY};
+    process.limits[RLIMIT_STACK] = {8 * 1024 * 1024, RLIM_INFINITY};
+    process.limits[RLIMIT_NOFILE] = {FdTable::kMaxDescriptors, FdTable::kMaxDescriptors};
 }
 
 // Descriptors 0, 1 and 2 on the console, which init would miss for its first words.
@@ -83,7 +80,6 @@ void start_init(const char* path) {
 
 void task_init() {
     fault_init();
-    set_interrupt_check(task_sleep_interrupted);
     clock_init();
     seed_random();
 }

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "kernel/abi/system.h"
 #include "kernel/base/list.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/mm/address_space.h"
@@ -25,13 +26,6 @@ class Terminal;
 struct Process;
 
 enum class ProcessState : uint8_t { Alive, Zombie };
-
-struct ResourceLimit {  // struct rlimit64
-    uint64_t soft, hard;
-};
-inline constexpr uint32_t kResourceLimitCount = 16;
-// RLIMIT_STACK and so on: those that the kernel minds.
-inline constexpr uint32_t kLimitStack = 3, kLimitFiles = 7, kLimitAddressSpace = 9;
 
 // vfork's parent, asleep until the child has a program of its own or is gone. Lives on the
 // parent's stack; guarded by process_tree.
@@ -82,7 +76,7 @@ struct Process {
     char executable_path[256] = {};
     Terminal* terminal = nullptr;          // controlling terminal
     std::atomic<uint32_t> umask{022};
-    ResourceLimit limits[kResourceLimitCount] = {};
+    rlimit limits[RLIM_NLIMITS] = {};
     SignalGroup signals;
     uint32_t exit_signal = SIGCHLD;
     AlarmTimer alarm;                      // guarded by process_tree

@@ -31,7 +31,5 @@ Result<void> exec_init(const char* path);
 
 // ---- signals.cc ----
 
-// The interrupt check of sleeps (set_interrupt_check).
-bool task_sleep_interrupted();
 // Is the calling thread to die, whatever else it waits for?
 bool kill_pending(Thread& thread);

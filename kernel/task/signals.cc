@@ -136,7 +136,7 @@ void signal_fault(int signal, TrapFrame& frame, VirtAddr address) {
     thread.set_attention(kAttentionSignal);
 }
 
-bool task_sleep_interrupted() {
+bool sleep_interrupted() {
     Thread& thread = *current_thread();
     if (thread.process == nullptr) return false;
     if ((thread.attention.load(std::memory_order_relaxed) & kAttentionExit) != 0) return true;

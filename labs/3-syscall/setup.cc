@@ -5,7 +5,6 @@
 // #UD, and the provided emulation carries it out, at several times the cost.
 //
 // Handout: handouts/3-syscall.md. Contract: kernel/syscall/syscall.h.
-#include "kernel/syscall/emulate.h"
 #include "kernel/syscall/syscall.h"
 
 void syscall_init_cpu() { syscall_emulation_enable(); }

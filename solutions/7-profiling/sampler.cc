@@ -94,26 +94,10 @@ void format_sample(TextSink& out, const Sample& sample, uint32_t times) {
     format(out, " %u\n", times);
 }
 
-// All samples, by number: those of CPU 0 first.
-class Samples {
-  public:
-    Samples() {
-        for (uint32_t i = 0; i < kMaxCpus; ++i) {
-            counts_[i] = buffers[i].count.load(std::memory_order_acquire);
-            total_ += counts_[i];
-        }
-    }
-    uint32_t size() const { return total_; }
-    const Sample& operator[](uint32_t n) const {
-        uint32_t cpu = 0;
-        while (n >= counts_[cpu]) n -= counts_[cpu++];
-        return buffers[cpu].samples[n];
-    }
-
-  private:
-    uint32_t counts_[kMaxCpus];
-    uint32_t total_ = 0;
-};
+// What is in a buffer, and stays as it is.
+std::span<const Sample> samples_of(const Buffer& buffer) {
+    return {buffer.samples, buffer.count.load(std::memory_order_acquire)};
+}
 
 }  // namespace
 
@@ -134,11 +118,9 @@ Result<void> sampler_set(bool on) {
     if (!on) return {};
     for (uint32_t i = 0; i < cpu_count; ++i) {
         Buffer& buffer = buffers[i];
-        if (buffer.samples == nullptr) {
-            void* memory = kmalloc(kSamplesPerCpu * sizeof(Sample));
-            if (memory == nullptr) return Error(ENOMEM);
-            buffer.samples = static_cast<Sample*>(memory);
-        }
+        if (buffer.samples == nullptr)
+            buffer.samples = static_cast<Sample*>(kmalloc(kSamplesPerCpu * sizeof(Sample)));
+        if (buffer.samples == nullptr) return Error(ENOMEM);
         buffer.count = 0;
         buffer.dropped = 0;
     }
@@ -159,15 +141,18 @@ SamplerTotals sampler_totals() {
 // Equal stacks become one line. Quadratic, but over a few thousand samples, most of which
 // differ in their first words.
 void sampler_format(TextSink& out) {
-    Samples samples;
-    for (uint32_t i = 0; i < samples.size(); ++i) {
-        uint32_t times = 1;
-        bool seen = false;
-        for (uint32_t j = 0; j < samples.size() && !seen; ++j) {
-            if (j == i || !samples[i].same_place(samples[j])) continue;
-            seen = j < i;
-            ++times;
+    for (const Buffer& buffer : buffers) {
+        for (const Sample& sample : samples_of(buffer)) {
+            const Sample* first = nullptr;
+            uint32_t times = 0;
+            for (const Buffer& other : buffers) {
+                for (const Sample& same : samples_of(other)) {
+                    if (!sample.same_place(same)) continue;
+                    if (times++ == 0) first = &same;
+                }
+                if (first != nullptr && first != &sample) break;
+            }
+            if (first == &sample) format_sample(out, sample, times);
         }
-        if (!seen) format_sample(out, samples[i], times);
     }
 }

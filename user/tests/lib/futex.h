@@ -9,9 +9,7 @@ enum FutexOperation : int {
     kFutexWait = 0,
     kFutexWake = 1,
     kFutexRequeue = 3,
-    kFutexCmpRequeue = 4,
     kFutexWaitBitset = 9,
-    kFutexWakeBitset = 10,
     kFutexPrivate = 128,
 };
 
