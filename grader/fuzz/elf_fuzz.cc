@@ -29,14 +29,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     must(image.entry >= image.low && image.entry < image.high);
     uint64_t last = 0;
     for (uint32_t i = 0; i < image.segment_count; i++) {
-        const ElfSegment& segment = image.segments[i];
-        must(segment.address >= last);
-        must(segment.memory_size > 0 && segment.memory_size >= segment.file_size);
-        last = segment.address + segment.memory_size;
-        must(last > segment.address && last <= kUserTop);
-        must(segment.file_offset <= file_size && segment.file_size <= file_size - segment.file_offset);
-        must(segment.file_offset % kPageSize == segment.address % kPageSize);
-        must(segment.address >= image.low && last <= image.high);
+        const Elf64_Phdr& segment = image.segments[i];
+        must(segment.p_vaddr >= last);
+        must(segment.p_memsz > 0 && segment.p_memsz >= segment.p_filesz);
+        last = segment.p_vaddr + segment.p_memsz;
+        must(last > segment.p_vaddr && last <= kUserTop);
+        must(segment.p_offset <= file_size && segment.p_filesz <= file_size - segment.p_offset);
+        must(segment.p_offset % kPageSize == segment.p_vaddr % kPageSize);
+        must(segment.p_vaddr >= image.low && last <= image.high);
     }
     if (image.interpreter_size > 0) {
         must(image.interpreter_offset <= file_size &&

@@ -5,6 +5,11 @@
 
 #include "kernel/arch/cpu.h"
 
+// Nanoseconds since boot that one CPU spent so.
+struct CpuUsage {
+    uint64_t user_ns, system_ns, idle_ns;
+};
+
 enum class Event : uint32_t {
     ContextSwitches,
     PageFaults,

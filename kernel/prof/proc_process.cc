@@ -76,13 +76,9 @@ void write_stat(ProcText& out, ProcessView& view) {
 }
 
 const char* state_name(char letter) {
-    switch (letter) {
-        case 'R': return "R (running)";
-        case 'D': return "D (disk sleep)";
-        case 'T': return "T (stopped)";
-        case 'Z': return "Z (zombie)";
-        default: return "S (sleeping)";
-    }
+    for (const char* name : {"R (running)", "D (disk sleep)", "T (stopped)", "Z (zombie)"})
+        if (name[0] == letter) return name;
+    return "S (sleeping)";
 }
 
 void write_status(ProcText& out, ProcessView& view) {

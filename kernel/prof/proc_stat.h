@@ -5,15 +5,12 @@
 #include <span>
 
 #include "kernel/base/format.h"
+#include "kernel/metrics/counters.h"
 
 // The unit of time in both files: 1/100 s, whatever the scheduler's tick (sysconf(3),
 // _SC_CLK_TCK).
 inline constexpr uint64_t kNanosecondsPerTick = 10'000'000;
 
-// Nanoseconds since boot that one CPU spent so.
-struct CpuUsage {
-    uint64_t user_ns, system_ns, idle_ns;
-};
 struct SystemSnapshot {
     std::span<const CpuUsage> cpus;
     uint64_t interrupts;        // of all kinds, all CPUs

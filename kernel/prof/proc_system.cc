@@ -12,14 +12,9 @@ namespace {
 constexpr uint64_t kSecond = 1'000'000'000;
 constexpr uint64_t kKibPerPage = kPageSize / 1024;
 
-CpuUsage cpu_usage(uint32_t cpu) {
-    CpuTimes times = scheduler_cpu_times(cpu);
-    return {times.user, times.system, times.idle};
-}
-
 void write_uptime(ProcText& out, ProcessView&) {
     uint64_t idle = 0;
-    for (uint32_t i = 0; i < cpu_count; ++i) idle += cpu_usage(i).idle_ns;
+    for (uint32_t i = 0; i < cpu_count; ++i) idle += scheduler_cpu_usage(i).idle_ns;
     const uint64_t up = monotonic_ns();
     constexpr uint64_t kHundredth = kSecond / 100;
     format(out, "%lu.%02lu %lu.%02lu\n", up / kSecond, up % kSecond / kHundredth,
@@ -57,7 +52,7 @@ void write_loadavg(ProcText& out, ProcessView&) {
 
 void write_stat(ProcText& out, ProcessView&) {
     CpuUsage usage[kMaxCpus];
-    for (uint32_t i = 0; i < cpu_count; ++i) usage[i] = cpu_usage(i);
+    for (uint32_t i = 0; i < cpu_count; ++i) usage[i] = scheduler_cpu_usage(i);
     Census census = take_census();
     SystemSnapshot snapshot{
         .cpus = {usage, cpu_count},

@@ -24,9 +24,7 @@
 #include "kernel/arch/x86.h"
 #include "kernel/base/assert.h"
 #include "kernel/base/format.h"
-#include "kernel/metrics/counters.h"
 #include "kernel/sched/run_queue.h"
-#include "kernel/sched/user_bases.h"
 
 namespace {
 

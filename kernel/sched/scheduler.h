@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 
+#include "kernel/metrics/counters.h"
 #include "kernel/sched/thread.h"
 
 // Sets up the calling CPU: its idle thread, which is the current context, its timer tick and
@@ -50,11 +51,7 @@ void scheduler_set_tick_hz(uint32_t hz);  // default 1000
 // Called on every tick with the interrupted frame: the sampler's hook.
 void scheduler_set_tick_hook(void (*hook)(TrapFrame&));
 
-// For /proc/stat and times(2): nanoseconds since boot of a CPU.
-struct CpuTimes {
-    uint64_t user, system, idle;
-};
-CpuTimes scheduler_cpu_times(uint32_t cpu);
+CpuUsage scheduler_cpu_usage(uint32_t cpu);  // for /proc/stat
 uint32_t scheduler_runnable_count();  // running or queued threads, all CPUs
 // Brings the calling thread's Usage up to now.
 void scheduler_account_current();
@@ -68,6 +65,21 @@ bool account(Cpu& cpu, Thread& running, uint64_t now);
 void tick_leave_idle(Cpu& cpu, uint64_t now);
 // Switches to another thread if there is one to run; the idle thread's way of schedule().
 void leave_idle_if_work();
+
+// ---- kernel/sched/user_bases.cc ----
+
+// FS and GS base of user code (thread-local storage: System V ABI, arch_prctl(2)). While a
+// thread runs they live in the CPU: FS base in its register, GS base in KERNEL_GS_BASE,
+// where SWAPGS puts it on the way in. The Thread's fields hold them while it does not run.
+
+// Sets both for the calling thread (exec, arch_prctl, sigreturn). Canonical addresses only:
+// anything else faults.
+void user_bases_set(uint64_t fs_base, uint64_t gs_base);
+// Reads the calling thread's into its Thread (fork, arch_prctl).
+void user_bases_save();
+// For the scheduler, interrupts off.
+void user_bases_save(Thread& running);
+void user_bases_load(const Thread& next);
 
 // ---- kernel/sched/active_space.cc ----
 

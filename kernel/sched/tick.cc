@@ -15,7 +15,6 @@
 #include "kernel/arch/ipi.h"
 #include "kernel/arch/tsc.h"
 #include "kernel/arch/x86.h"
-#include "kernel/metrics/counters.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/scheduler.h"
 #include "kernel/sched/timer.h"
@@ -27,7 +26,7 @@ constexpr uint64_t kNever = ~0ull;
 struct alignas(kCacheLine) TickState {
     uint64_t next_tick = 0;
     uint64_t armed_for = kNever;  // when the timer interrupt will come
-    CpuTimes times = {};
+    CpuUsage usage = {};
 } tick_states[kMaxCpus];
 
 uint64_t tick_period_ns = 1'000'000;
@@ -55,13 +54,13 @@ void offer_work(const Cpu& self) {
 bool account(Cpu& cpu, Thread& running, uint64_t now) {
     uint64_t used = now - running.accounted_at;
     running.accounted_at = now;
-    CpuTimes& times = tick_state(cpu).times;
+    CpuUsage& usage = tick_state(cpu).usage;
     if (&running == cpu.idle) {
-        times.idle += used;
+        usage.idle_ns += used;
         return false;
     }
     (running.tick_saw_user ? running.used.user_ns : running.used.system_ns) += used;
-    (running.tick_saw_user ? times.user : times.system) += used;
+    (running.tick_saw_user ? usage.user_ns : usage.system_ns) += used;
     return run_queue_charge(cpu, running, used);
 }
 
@@ -132,17 +131,16 @@ void idle_loop() {
 }
 
 // The idle time of a CPU that has been halted for long is not in its counter yet.
-CpuTimes scheduler_cpu_times(uint32_t index) {
+CpuUsage scheduler_cpu_usage(uint32_t index) {
     const Cpu& cpu = cpus[index];
-    const CpuTimes& live = tick_states[index].times;
     if (!cpu.online.load()) return {};
     for (;;) {
         uint64_t since = __atomic_load_n(&cpu.idle->accounted_at, __ATOMIC_ACQUIRE);
-        CpuTimes times = live;
+        CpuUsage usage = tick_states[index].usage;
         bool idle = cpu.idling.load(std::memory_order_acquire);
         if (__atomic_load_n(&cpu.idle->accounted_at, __ATOMIC_ACQUIRE) != since) continue;
         uint64_t now = monotonic_ns();
-        if (idle && now > since) times.idle += now - since;
-        return times;
+        if (idle && now > since) usage.idle_ns += now - since;
+        return usage;
     }
 }

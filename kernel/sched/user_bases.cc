@@ -1,11 +1,9 @@
 // Without FSGSBASE only the kernel changes the bases (but for a program that loads a
 // selector into FS or GS, which loses them: so both are always written). With it user code
 // may write them at any time, so a switch reads what is there.
-#include "kernel/sched/user_bases.h"
-
 #include "kernel/arch/features.h"
 #include "kernel/arch/x86.h"
-#include "kernel/sched/thread.h"
+#include "kernel/sched/scheduler.h"
 
 void user_bases_save(Thread& running) {
     if (!cpu_features.fsgsbase) return;

@@ -77,20 +77,14 @@ Result<size_t> sys_getcwd(VirtAddr out, uint64_t size) {
     return length;
 }
 
-namespace {
-
-Result<void> change_directory(InodeRef directory) {
+static Result<void> change_directory(InodeRef directory) {
     Process& process = current_process();
     if (!directory->is_directory()) return Error(ENOTDIR);
     InodeRef old;  // dropped outside of the lock
     SpinGuard guard(process.lock);
-    Inode* previous = process.working_directory;
-    process.working_directory = directory.release();
-    old.reset(previous);
+    old.reset(std::exchange(process.working_directory, directory.release()));
     return {};
 }
-
-}  // namespace
 
 Result<void> sys_chdir(VirtAddr path) {
     return change_directory(TRY(inode_at(AT_FDCWD, path, 0)));

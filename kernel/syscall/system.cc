@@ -7,7 +7,6 @@
 #include "kernel/base/log.h"
 #include "kernel/base/random.h"
 #include "kernel/fs/scratch_page.h"
-#include "kernel/sched/user_bases.h"
 #include "kernel/syscall/calls.h"
 #include "kernel/task/clock.h"
 
@@ -43,10 +42,8 @@ Result<void> sys_reboot(uint32_t magic1, uint32_t magic2, uint32_t command) {
     }
 }
 
-namespace {
-
 // Copies the last `size` bytes of the log.
-Result<uint64_t> copy_log(VirtAddr out, uint64_t size) {
+static Result<uint64_t> copy_log(VirtAddr out, uint64_t size) {
     ScratchPage page;
     char* buffer = TRY(page.get());
     size_t total = log_size();
@@ -62,18 +59,12 @@ Result<uint64_t> copy_log(VirtAddr out, uint64_t size) {
     return copied;
 }
 
-}  // namespace
-
 Result<uint64_t> sys_syslog(int type, VirtAddr out, int size) {
-    enum { kReadAll = 3, kConsoleLevel = 8, kSizeBuffer = 10 };
+    enum { kReadAll = 3, kSizeBuffer = 10 };
     switch (type) {
         case kReadAll:
             if (size < 0) return Error(EINVAL);
             return copy_log(out, static_cast<uint64_t>(size));
-        case kConsoleLevel:
-            if (size < 1 || size > 8) return Error(EINVAL);
-            log_set_console_level(static_cast<LogLevel>(size - 1));  // below `size` is shown
-            return uint64_t{0};
         case kSizeBuffer: return uint64_t{log_size()};
         default: return Error(EINVAL);
     }

@@ -59,11 +59,9 @@ Result<int64_t> sys_time(UserOut<int64_t> time) {
 
 // ---- Sleeping ----
 
-namespace {
-
 // Sleeps until the monotonic time `deadline`. Interrupted, a sleep of a given length tells
 // what is left of it; when it is restarted it goes on to the deadline of before.
-Result<void> sleep_until(uint64_t deadline, bool relative, UserOut<TimeSpec> remaining) {
+static Result<void> sleep_until(uint64_t deadline, bool relative, UserOut<TimeSpec> remaining) {
     Thread& thread = *current_thread();
     if (thread.restart_deadline_ns != 0) deadline = thread.restart_deadline_ns;
     thread.restart_deadline_ns = 0;
@@ -79,8 +77,6 @@ Result<void> sleep_until(uint64_t deadline, bool relative, UserOut<TimeSpec> rem
     }
     return Error(kERESTARTNOHAND);
 }
-
-}  // namespace
 
 Result<void> sys_clock_nanosleep(int clock, int flags, UserIn<TimeSpec> time,
                                  UserOut<TimeSpec> remaining) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernel/abi/elf.h"
 #include "kernel/arch/paging.h"
 #include "kernel/mm/address_space.h"
 
@@ -30,24 +29,16 @@ bool is_sound(const Elf64_Phdr& header, uint64_t file_size, uint64_t lowest) {
            header.p_memsz < kUserTop - header.p_vaddr;
 }
 
-uint8_t protection_of(uint32_t flags) {
-    return static_cast<uint8_t>(((flags & PF_R) != 0 ? kProtRead : 0) |
-                                ((flags & PF_W) != 0 ? kProtWrite : 0) |
-                                ((flags & PF_X) != 0 ? kProtExecute : 0));
-}
-
-Result<void> add_segment(ElfImage& image, const Elf64_Phdr& header,
-                         uint64_t file_size) {
+Result<void> add_segment(ElfImage& image, const Elf64_Phdr& header, uint64_t file_size) {
     if (header.p_memsz == 0) return {};
     uint64_t lowest = image.relocatable ? 0 : kUserBottom;
     if (image.segment_count > 0) {
-        const ElfSegment& last = image.segments[image.segment_count - 1];
-        lowest = last.address + last.memory_size;
+        const Elf64_Phdr& last = image.segments[image.segment_count - 1];
+        lowest = last.p_vaddr + last.p_memsz;
     }
     if (image.segment_count == kMaxElfSegments || !is_sound(header, file_size, lowest))
         return Error(ENOEXEC);
-    image.segments[image.segment_count++] = {header.p_vaddr, header.p_memsz, header.p_offset,
-                                             header.p_filesz, protection_of(header.p_flags)};
+    image.segments[image.segment_count++] = header;
     return {};
 }
 
@@ -55,10 +46,10 @@ Result<void> add_segment(ElfImage& image, const Elf64_Phdr& header,
 // file.
 uint64_t loaded_address(const ElfImage& image, uint64_t offset, uint64_t size) {
     for (uint32_t i = 0; i < image.segment_count; i++) {
-        const ElfSegment& segment = image.segments[i];
-        if (offset >= segment.file_offset &&
-            in_file(offset - segment.file_offset, size, segment.file_size))
-            return segment.address + (offset - segment.file_offset);
+        const Elf64_Phdr& segment = image.segments[i];
+        if (offset >= segment.p_offset &&
+            in_file(offset - segment.p_offset, size, segment.p_filesz))
+            return segment.p_vaddr + (offset - segment.p_offset);
     }
     return 0;
 }
@@ -88,9 +79,9 @@ Result<ElfImage> parse_elf(std::span<const uint8_t> head, uint64_t file_size) {
         image.interpreter_size = entry.p_filesz;
     }
     if (image.segment_count == 0) return Error(ENOEXEC);
-    const ElfSegment& last = image.segments[image.segment_count - 1];
-    image.low = round_down(image.segments[0].address, kPageSize);
-    image.high = round_up(last.address + last.memory_size, kPageSize);
+    const Elf64_Phdr& last = image.segments[image.segment_count - 1];
+    image.low = round_down(image.segments[0].p_vaddr, kPageSize);
+    image.high = round_up(last.p_vaddr + last.p_memsz, kPageSize);
     image.program_headers = loaded_address(image, header.e_phoff, table_size);
     if (image.entry < image.low || image.entry >= image.high) return Error(ENOEXEC);
     return image;

@@ -4,18 +4,11 @@
 #include <cstdint>
 #include <span>
 
+#include "kernel/abi/elf.h"
 #include "kernel/base/result.h"
 #include "kernel/base/types.h"
 
 inline constexpr uint32_t kMaxElfSegments = 16;
-
-struct ElfSegment {
-    uint64_t address;      // as in the file: before relocation
-    uint64_t memory_size;  // > 0, >= file_size
-    uint64_t file_offset;  // congruent to `address` modulo the page size
-    uint64_t file_size;
-    uint8_t protection;    // kProtRead... of kernel/mm/address_space.h
-};
 
 struct ElfImage {
     bool relocatable;          // ET_DYN: may be loaded anywhere
@@ -26,7 +19,9 @@ struct ElfImage {
     uint64_t interpreter_size;    // with the NUL; 0: none
     uint64_t low, high;           // page-aligned bounds of all segments
     uint32_t segment_count;
-    ElfSegment segments[kMaxElfSegments];  // ascending, disjoint
+    // Ascending, disjoint; p_memsz > 0 and >= p_filesz, p_offset congruent to p_vaddr (which is
+    // not relocated yet) modulo the page size.
+    Elf64_Phdr segments[kMaxElfSegments];
 };
 
 // `head` is the file's beginning (at most one page), `file_size` the size of all of it.

@@ -12,7 +12,6 @@
 //   environment pointers, null; argument pointers, null; count <- RSP
 #include <optional>
 
-#include "kernel/abi/elf.h"
 #include "kernel/arch/features.h"
 #include "kernel/arch/fpu.h"
 #include "kernel/base/random.h"
@@ -20,7 +19,6 @@
 #include "kernel/metrics/counters.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/sched/run_queue.h"
-#include "kernel/sched/user_bases.h"
 #include "kernel/task/exec_args.h"
 #include "kernel/task/process_private.h"
 #include "kernel/task/program.h"
@@ -148,8 +146,6 @@ Result<void> Exec::pack(const ArgumentLists* lists) {
     uint64_t environment_end = args_.strings().size();
     TRY(args_.add_word(AT_EXECFN));
     TRY(args_.add(path_));
-    TRY(args_.add_word(AT_PLATFORM));
-    TRY(args_.add("x86_64"));
 
     // Now it is known where the strings will lie.
     VirtAddr strings = kStackTop - sizeof(uint64_t) - args_.strings().size();
@@ -157,7 +153,6 @@ Result<void> Exec::pack(const ArgumentLists* lists) {
     words[0] = arguments;
     for (uint64_t i = 0; i < arguments; i++) words[1 + i] += strings;
     for (uint64_t i = 0; i < environment; i++) words[2 + arguments + i] += strings;
-    words[args_.word_count() - 3] += strings;
     words[args_.word_count() - 1] += strings;
     space_->arg_start = strings;
     space_->arg_end = space_->env_start = strings + arguments_end;

@@ -17,7 +17,6 @@
 #include "kernel/mm/slab.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/sched/run_queue.h"
-#include "kernel/sched/user_bases.h"
 #include "kernel/task/process_private.h"
 
 namespace {

@@ -19,38 +19,29 @@ constexpr uint64_t kCopyLimit = 8 * kPageSize;
 
 constexpr std::string_view kBlanks = " \t";
 
-struct Extent {
-    VirtAddr start, file_end, end;  // whole pages
-};
-
-Extent extent_of(const ElfSegment& segment, uint64_t bias) {
-    VirtAddr address = segment.address + bias;
-    Extent extent;
-    extent.start = round_down(address, kPageSize);
-    extent.file_end = segment.file_size == 0
-                          ? extent.start
-                          : round_up(address + segment.file_size, kPageSize);
-    extent.end = std::max(round_up(address + segment.memory_size, kPageSize), extent.file_end);
-    return extent;
+uint8_t protection_of(uint32_t flags) {
+    return static_cast<uint8_t>(((flags & PF_R) != 0 ? kProtRead : 0) |
+                                ((flags & PF_W) != 0 ? kProtWrite : 0) |
+                                ((flags & PF_X) != 0 ? kProtExecute : 0));
 }
 
-Result<void> map_segment(AddressSpace& space, PageSource* source, const ElfSegment& segment,
+Result<void> map_segment(AddressSpace& space, PageSource* source, const Elf64_Phdr& segment,
                          uint64_t bias) {
     constexpr uint32_t kFlags = MAP_PRIVATE | MAP_FIXED;
-    Extent extent = extent_of(segment, bias);
-    if (extent.file_end > extent.start) {
-        uint64_t size = extent.file_end - extent.start;
-        TRY(space.map(extent.start, size, segment.protection, kFlags, source,
-                      round_down(segment.file_offset, kPageSize)));
-        bool writable = (segment.protection & kProtWrite) != 0;
-        if (!writable && size <= kPopulateLimit)
-            space.populate(extent.start, size, Access::Read);
-        if (writable && size <= kCopyLimit)
-            space.populate(extent.start, size, Access::Write);
+    uint8_t protection = protection_of(segment.p_flags);
+    VirtAddr address = segment.p_vaddr + bias, start = round_down(address, kPageSize);
+    VirtAddr file_end = start, end = round_up(address + segment.p_memsz, kPageSize);
+    if (segment.p_filesz != 0) {
+        file_end = round_up(address + segment.p_filesz, kPageSize);
+        uint64_t size = file_end - start;
+        TRY(space.map(start, size, protection, kFlags, source,
+                      round_down(segment.p_offset, kPageSize)));
+        bool writable = (segment.p_flags & PF_W) != 0;
+        if (size <= (writable ? kCopyLimit : kPopulateLimit))
+            space.populate(start, size, writable ? Access::Write : Access::Read);
     }
-    if (extent.end > extent.file_end)
-        TRY(space.map(extent.file_end, extent.end - extent.file_end, segment.protection,
-                      kFlags | MAP_ANONYMOUS, nullptr, 0));
+    if (end > file_end)
+        TRY(space.map(file_end, end - file_end, protection, kFlags | MAP_ANONYMOUS, nullptr, 0));
     return {};
 }
 
@@ -105,11 +96,11 @@ Result<LoadedImage> map_program(AddressSpace& space, const ProgramFile& file,
 
 Result<void> clear_tails(const LoadedImage& loaded) {
     for (uint32_t i = 0; i < loaded.image.segment_count; i++) {
-        const ElfSegment& segment = loaded.image.segments[i];
-        if (segment.memory_size == segment.file_size || segment.file_size == 0 ||
-            (segment.protection & kProtWrite) == 0)
+        const Elf64_Phdr& segment = loaded.image.segments[i];
+        if (segment.p_memsz == segment.p_filesz || segment.p_filesz == 0 ||
+            (segment.p_flags & PF_W) == 0)
             continue;
-        VirtAddr file_end = segment.address + segment.file_size + loaded.bias;
+        VirtAddr file_end = segment.p_vaddr + segment.p_filesz + loaded.bias;
         TRY(clear_user(file_end, round_up(file_end, kPageSize) - file_end));
     }
     return {};
