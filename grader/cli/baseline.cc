@@ -2,8 +2,9 @@
 // starter's figure (max_of_starter, min_of_starter), kept in grader/rubric/baseline.json.
 // The figures come from deterministic machines, so they change only with the kernel.
 //
-// Where a lab's starter does not boot (starter_boots = false in its rubric), only the unit that
-// a test is about is the starter's, and the others are the reference's.
+// Where a lab's starter does not boot, or lacks what is measured (starter_boots = false in its
+// rubric), only the unit that a test is about is the starter's, and the others are the
+// reference's.
 #include <cmath>
 #include <cstdio>
 

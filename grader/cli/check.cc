@@ -26,6 +26,8 @@ const char* kHello = " -- 'uname -srm; seq 1 1000 | sort -rn | head -3' | grep -
 // What both forms do.
 std::vector<Part> common_parts(uint64_t seed) {
     std::string run = kRun;
+    std::vector<int> labs = labs_with_rubric();
+    int lab = labs[seed % labs.size()];
     return {
         {"layers", 10, "make layers"},
         {"lines", 10, "grader/checks/lines.sh --no-growth"},
@@ -54,7 +56,7 @@ std::vector<Part> common_parts(uint64_t seed) {
          "build/bin/shell-tests --gtest_brief=1 && grader/checks/shell_guest.sh"},
         {"fuzz", 60, "grader/checks/fuzz.sh " + number(4)},
         {"reference", 360, "build/bin/mello grade"},
-        {"starter", 150, "build/bin/mello grade --starter --lab " + number(seed % 4 + 1)},
+        {"starter", 150, "build/bin/mello grade --starter --lab " + number(lab)},
         {"mutants", 240, "build/bin/mello mutants --sample 1 --seed " + number(seed)},
     };
 }

@@ -34,7 +34,7 @@ struct Rubric {
     std::string folder;  // 3-syscall
     std::string title;
     double starter_below = 0.5;  // share of the points that the starter must stay under
-    // Labs whose whole starter stops before the first program: see grader/cli/baseline.cc.
+    // Labs whose whole starter does not come to what is measured: see grader/cli/baseline.cc.
     bool starter_boots = true;
     std::vector<RubricTest> tests;
 

@@ -387,19 +387,25 @@ size_t receive_signal_behind(LineDiscipline& line, std::span<const unsigned char
 // ---- Output ----
 
 // Length of the run at the start of `data` that needs no processing, and how many columns
-// it moves the cursor. Eight bytes at a time: a byte below 0x20 borrows from its own high
-// bit.
+// it moves the cursor. Words at a time: a byte below 0x20 borrows from its own high bit. (In
+// a freestanding kernel std::memcpy is a call, and so is std::popcount.)
 size_t plain_output(const char* data, size_t size, bool utf8, uint32_t& columns) {
-    constexpr uint64_t kOnes = 0x0101010101010101, kHighs = kOnes * 0x80;
+    constexpr uint64_t kOnes = 0x0101010101010101, kHighs = kOnes * 0x80, kLow = kOnes * 0x20;
     size_t n = 0;
-    columns = 0;
+    uint64_t word, next;
+    for (; n + 16 <= size; n += 16) {  // ASCII, as most text is
+        __builtin_memcpy(&word, data + n, 8);
+        __builtin_memcpy(&next, data + n + 8, 8);
+        if (((word | (word - kLow) | next | (next - kLow)) & kHighs) != 0) break;
+    }
+    columns = static_cast<uint32_t>(n);
     for (; n + 8 <= size; n += 8) {
-        uint64_t word;
-        std::memcpy(&word, data + n, 8);
-        if (((word - kOnes * 0x20) & ~word & kHighs) != 0) break;
+        __builtin_memcpy(&word, data + n, 8);
+        if (((word - kLow) & ~word & kHighs) != 0) break;
         columns += 8;
-        // Tails of UTF-8 characters: high bit set, next one clear.
-        if (utf8) columns -= static_cast<uint32_t>(std::popcount(word & ~(word << 1) & kHighs));
+        // Tails of UTF-8 characters: high bit set, next one clear. The product's top byte
+        // is their number.
+        if (utf8) columns -= ((word & ~(word << 1) & kHighs) >> 7) * kOnes >> 56;
     }
     while (n < size && static_cast<unsigned char>(data[n]) >= 0x20) {
         columns += !utf8 || !is_utf8_tail(static_cast<unsigned char>(data[n]));
