@@ -105,9 +105,8 @@ void update_special(LineDiscipline& line) {
         state.any_special = true;
     };
     auto mark_characters = [&](std::initializer_list<int> indexes) {
-        for (int index : indexes) {
+        for (int index : indexes)
             if (t.cc[index] != abi::kDisabledCharacter) mark(t.cc[index]);
-        }
     };
     if ((t.iflag & (IGNCR | ICRNL)) != 0) mark('\r');
     if (has(t.iflag, INLCR)) mark('\n');
@@ -215,12 +214,10 @@ void cut_line(LineDiscipline& line, uint64_t end, unsigned char typed) {
 
 // Where the last word of the edited line starts, blanks behind it included.
 uint64_t last_word(State& state) {
-    auto is_blank = [&](uint64_t at) {
-        return state.byte(at) == ' ' || state.byte(at) == '\t';
-    };
+    auto blank = [&](auto at) { return state.byte(at) == ' ' || state.byte(at) == '\t'; };
     uint64_t end = state.head;
-    while (end > state.committed && is_blank(end - 1)) --end;
-    while (end > state.committed && !is_blank(end - 1)) --end;
+    while (end > state.committed && blank(end - 1)) --end;
+    while (end > state.committed && !blank(end - 1)) --end;
     return end;
 }
 
@@ -230,9 +227,8 @@ void reprint_line(LineDiscipline& line, unsigned char typed) {
     echo_byte(line, typed);
     echo_newline(line);
     state.line_column = 0;
-    for (uint64_t at = state.committed; at < state.head; ++at) {
+    for (uint64_t at = state.committed; at < state.head; ++at)
         echo_byte(line, state.byte(at));
-    }
 }
 
 // ---- Storing ----
@@ -387,10 +383,10 @@ size_t receive_signal_behind(LineDiscipline& line, std::span<const unsigned char
 // ---- Output ----
 
 // Length of the run at the start of `data` that needs no processing, and how many columns
-// it moves the cursor. Words at a time: a byte below 0x20 borrows from its own high bit. (In
-// a freestanding kernel std::memcpy is a call, and so is std::popcount.)
+// it moves the cursor. Words at a time: a byte below 0x20 borrows from its own high bit.
+// (In a freestanding kernel std::memcpy is a call, and so is std::popcount.)
 size_t plain_output(const char* data, size_t size, bool utf8, uint32_t& columns) {
-    constexpr uint64_t kOnes = 0x0101010101010101, kHighs = kOnes * 0x80, kLow = kOnes * 0x20;
+    constexpr uint64_t kOnes = ~0ull / 255, kHighs = kOnes * 0x80, kLow = kOnes * 0x20;
     size_t n = 0;
     uint64_t word, next;
     for (; n + 16 <= size; n += 16) {  // ASCII, as most text is
@@ -494,9 +490,8 @@ size_t line_available(const LineDiscipline& line) {
     const State& state = state_of(line);
     size_t bytes = state.committed - state.read;
     for (uint64_t at = state.eofs.find(state.read, state.committed); at < state.committed;
-         at = state.eofs.find(at + 1, state.committed)) {
+         at = state.eofs.find(at + 1, state.committed))
         --bytes;
-    }
     return bytes;
 }
 
@@ -521,9 +516,8 @@ void line_consume(LineDiscipline& line, size_t size) {
     bool line_ended = state.ends.at(last);
     state.ends.clear(last);
     state.read += size;
-    if (!line_ended && state.read < state.committed && state.eofs.at(state.read)) {
+    if (!line_ended && state.read < state.committed && state.eofs.at(state.read))
         line_take_eof(line);
-    }
 }
 
 bool line_take_eof(LineDiscipline& line) {
