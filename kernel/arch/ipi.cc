@@ -78,9 +78,9 @@ void ipi_call(CpuMask targets, void (*function)(void*), void* argument) {
     call.function = function;
     call.argument = argument;
     Cpu& self = this_cpu();
-    for (uint32_t i = 0; i < cpu_count; i++) {
-        if (!cpus[i].online.load()) targets &= ~(1u << i);
-    }
+    CpuMask online = 0;
+    for (uint32_t i = 0; i < cpu_count; i++) online |= CpuMask{cpus[i].online.load()} << i;
+    targets &= online;
     CpuMask others = targets & ~(1u << self.id);
     call.unanswered.store(std::popcount(others), std::memory_order_release);
     for (uint32_t i = 0; i < cpu_count; i++) {

@@ -163,26 +163,6 @@ FreedRun* take_freed(uint64_t pages) REQUIRES(space_lock) {
     return run;
 }
 
-// Unmaps half of the freed runs, many with one flush. Interrupts on, no spin lock held.
-void reclaim_freed() {
-    struct Run {
-        uint64_t first, pages;
-    } runs[kLazyPages / 4];
-    size_t count = 0;
-    TlbBatch batch;
-    {
-        SpinGuard guard(space_lock);
-        while (count < std::size(runs) && freed_pages > kLazyPages / 2) {
-            FreedRun* run = take_freed(0);
-            runs[count] = {page_number(reinterpret_cast<VirtAddr>(run)), run->pages};
-            unmap(runs[count].first, runs[count].pages, batch);
-            ++count;
-        }
-    }
-    tlb_shootdown_kernel(batch);
-    for (size_t i = 0; i < count; ++i) give_pages(runs[i].first, runs[i].pages);
-}
-
 // Maps a fresh frame at `address`.
 Result<void> map_fresh(VirtAddr address) {
     Frame* frame = TRY(frame_alloc());
@@ -276,7 +256,29 @@ void vmap_free(void* address, size_t pages) {
         flush = freed_pages >= kLazyPages;
     }
     // Interrupts off: the caller may hold a spin lock. The next one will do it.
-    if (flush && x86::interrupts_enabled()) reclaim_freed();
+    if (flush && x86::interrupts_enabled()) vmap_reclaim(kLazyPages / 2);
+}
+
+void vmap_reclaim(uint64_t rest) {
+    struct Run {
+        uint64_t first, pages;
+    } runs[kLazyPages / 4];
+    size_t count;
+    do {
+        TlbBatch batch;  // many runs with one flush
+        count = 0;
+        {
+            SpinGuard guard(space_lock);
+            while (count < std::size(runs) && freed_pages > rest) {
+                FreedRun* run = take_freed(0);
+                runs[count] = {page_number(reinterpret_cast<VirtAddr>(run)), run->pages};
+                unmap(runs[count].first, runs[count].pages, batch);
+                ++count;
+            }
+        }
+        tlb_shootdown_kernel(batch);
+        for (size_t i = 0; i < count; ++i) give_pages(runs[i].first, runs[i].pages);
+    } while (count == std::size(runs));
 }
 
 Result<VirtAddr> alloc_kernel_stack() {

@@ -21,6 +21,9 @@ void* map_mmio(PhysAddr address, size_t bytes, bool write_combining = false);
 // unmapped together, with a flush on all CPUs.
 Result<void*> vmap_alloc(size_t pages);
 void vmap_free(void* address, size_t pages);
+// Unmaps runs that were freed and are kept for the next user, until `rest` pages are left.
+// Thread context, no spin lock.
+void vmap_reclaim(uint64_t rest);
 
 // A kernel stack of kKernelStackSize: an overflow hits the guard page below and is a double
 // fault on its own stack, not a silent corruption. Returns the address above the stack's last

@@ -22,6 +22,7 @@
 #include <iterator>
 
 #include "kernel/arch/cpu.h"
+#include "kernel/arch/ipi.h"
 #include "kernel/base/assert.h"
 #include "kernel/base/memory_check.h"
 #include "kernel/mm/frame.h"
@@ -135,9 +136,9 @@ void give_object(Slabs& slabs, void* object) REQUIRES(slabs.lock) {
     }
 }
 
-[[gnu::noinline]] void drain(Magazine& magazine, Slabs& slabs) {
+[[gnu::noinline]] void drain(Magazine& magazine, Slabs& slabs, uint32_t rest) {
     SpinGuard guard(slabs.lock);
-    while (magazine.count > kMagazineSize / 2)
+    while (magazine.count > rest)
         give_object(slabs, magazine.objects[--magazine.count]);
 }
 
@@ -226,7 +227,21 @@ void kfree(void* object, size_t size) {
     if constexpr (kCheck) check_freed(object, size, classes[index]);
     InterruptsOff off;
     Magazine& magazine = cpu_magazines[this_cpu().id].magazines[index];
-    if (magazine.count == kMagazineSize) [[unlikely]] drain(magazine, classes[index]);
+    if (magazine.count == kMagazineSize) [[unlikely]] drain(magazine, classes[index], kMagazineSize / 2);
     memory_forbid(object, classes[index].size, Forbidden::FreedObject);
     magazine.objects[magazine.count++] = object;
+}
+
+namespace {
+void drain_this_cpu(void*) {
+    for (size_t index = 0; index < kClasses; ++index)
+        drain(cpu_magazines[this_cpu().id].magazines[index], classes[index], 0);
+    frames_drain_cache();
+}
+}  // namespace
+
+uint64_t memory_reclaim() {
+    vmap_reclaim(0);
+    ipi_call(~CpuMask{0}, drain_this_cpu, nullptr);
+    return frames_free();
 }

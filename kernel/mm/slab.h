@@ -2,6 +2,7 @@
 // vmap above kSlabMaxSize.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <new>
 
 #include "kernel/base/result.h"
@@ -15,6 +16,9 @@ void slab_init();
 [[nodiscard]] void* kzalloc(size_t size);
 // `size` as given to kmalloc. nullptr is fine.
 void kfree(void* object, size_t size);
+// Gives back what the caches of all CPUs hold, objects and frames, so that any CPU can have
+// it; returns the number of free frames, which is exact then. Thread context, no spin lock.
+uint64_t memory_reclaim();
 
 // new and delete for kernel objects, with ENOMEM instead of exceptions.
 template <typename T, typename... Args>

@@ -3,6 +3,7 @@
 #include "kernel/arch/tsc.h"
 #include "kernel/metrics/counters.h"
 #include "kernel/mm/frame.h"
+#include "kernel/mm/slab.h"
 #include "kernel/prof/proc_files.h"
 #include "kernel/prof/sampler.h"
 #include "kernel/sched/scheduler.h"
@@ -67,7 +68,7 @@ void write_stat(ProcText& out, ProcessView&) {
 }
 
 void write_meminfo(ProcText& out, ProcessView&) {
-    const uint64_t total = frames_total(), free = frames_free();
+    const uint64_t total = frames_total(), free = memory_reclaim();
     // File pages are those of the root file system: memory is the only place they have.
     SpaceUse files = vfs_root()->file_system->space();
     const uint64_t cached = files.pages - files.free_pages;

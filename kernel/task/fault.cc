@@ -6,6 +6,7 @@
 #include "kernel/arch/traps.h"
 #include "kernel/arch/x86.h"
 #include "kernel/base/log.h"
+#include "kernel/mm/slab.h"
 #include "kernel/task/process.h"
 
 namespace {
@@ -37,6 +38,7 @@ void undefined_instruction(TrapFrame& frame) {
 void page_fault(TrapFrame& frame, VirtAddr address, FaultError error) {
     x86::sti();
     if (error == FaultError::OutOfMemory) {
+        if (memory_reclaim() != 0) return;  // tried again
         log_warning("pid %d (%s): out of memory, killed", current_process().pid,
                     current_thread()->name);
         exit_group(SIGKILL);
