@@ -6,10 +6,10 @@
 // edit lines themselves (busybox ash, mello-sh) are usable with it; `cat` and `read` are
 // not.
 //
-// Your part, in this order (handouts/5-pty.md): canonical lines with VERASE, VKILL and
-// VEOF; echo; signal characters; MIN and TIME; the remaining characters and flags; then
-// speed. State below is yours: change it as you like, it must only fit into
-// LineDiscipline::lab.
+// Your part, in this order (sections of handouts/5-pty.md): "lines", with VERASE, VKILL
+// and VEOF; "echo"; "signals"; "modes", which is MIN and TIME; "characters", all others
+// and their flags; then "speed". State below is yours: change it as you like, it must only
+// fit into LineDiscipline::lab.
 #include "kernel/tty/line_discipline.h"
 
 namespace {
@@ -36,7 +36,7 @@ void line_init(LineDiscipline& line, LineHost& host) {
 
 void line_destroy(LineDiscipline& line) { line.lab.destroy<State>(); }
 
-// Exercise 1: canonical mode. Exercise 2: echo. Exercise 3: signal characters.
+// "lines": canonical mode. "echo", "signals". "characters": translation, VSTOP, VSTART.
 size_t line_receive(LineDiscipline& line, std::span<const unsigned char> input) {
     State& state = state_of(line);
     size_t done = 0;
@@ -48,7 +48,7 @@ size_t line_receive(LineDiscipline& line, std::span<const unsigned char> input) 
     return done;
 }
 
-// Exercise 1: a whole line or an end of file. Exercise 4: MIN and TIME.
+// "lines": a whole line or an end of file. "modes": MIN and TIME.
 LineWait line_wait(const LineDiscipline& line, size_t) {
     return {state_of(line).used() > 0, kLineNoTimeout};
 }
@@ -66,10 +66,10 @@ LineChunk line_next(LineDiscipline& line, size_t size) {
 
 void line_consume(LineDiscipline& line, size_t size) { state_of(line).read += size; }
 
-// Exercise 1: VEOF.
+// "lines": VEOF.
 bool line_take_eof(LineDiscipline&) { return false; }
 
-// Exercise 6: what else OPOST says. Exercise 8: runs instead of bytes.
+// "characters": nothing goes out while output is stopped. "speed": runs instead of bytes.
 size_t line_write(LineDiscipline& line, const char* data, size_t size) {
     const bool translate = (line.termios.oflag & (OPOST | ONLCR)) == (OPOST | ONLCR);
     size_t done = 0;
@@ -85,12 +85,13 @@ size_t line_write(LineDiscipline& line, const char* data, size_t size) {
     return done;
 }
 
-// Exercise 2: echo that found the device full.
+// "echo": what found the device full.
 void line_output_ready(LineDiscipline&) {}
 
-// Exercise 5: VSTOP, VSTART.
+// "characters": VSTOP and VSTART.
 bool line_stopped(const LineDiscipline&) { return false; }
 
+// "modes": what is buffered when ICANON changes.
 void line_set_termios(LineDiscipline& line, const abi::Termios& termios) {
     line.termios = termios;
 }

@@ -3,9 +3,10 @@
 // This is the starter: there are none. Opening /dev/ptmx fails with ENXIO and a line in
 // the log; everything else of the kernel works without.
 //
-// Your part (handouts/5-pty.md): a pair is a Terminal (kernel/tty/terminal.h) whose
-// TerminalDevice puts output into a Ring (kernel/base/ring.h), and a File for the master
-// that reads the ring and gives what is written to Terminal::receive.
+// Your part ("pairs" and "waiting" in handouts/5-pty.md): a pair is a Terminal
+// (kernel/tty/terminal.h) whose TerminalDevice puts output into a Ring
+// (kernel/base/ring.h), and a File for the master that reads the ring and gives what is
+// written to Terminal::receive.
 #include "kernel/tty/pty.h"
 
 #include "kernel/base/log.h"
