@@ -46,11 +46,4 @@ inline constexpr uint32_t kProcFile = S_IFREG | 0444, kProcStore = S_IFREG | 064
 inline constexpr uint32_t kProcLink = S_IFLNK | 0777, kProcDirectory = S_IFDIR | 0555;
 std::span<const ProcEntry> proc_system_entries();   // kernel/prof/proc_system.cc
 std::span<const ProcEntry> proc_process_entries();  // kernel/prof/proc_process.cc
-
-void proc_write_cpuinfo(ProcText& out, ProcessView&);  // kernel/prof/proc_cpuinfo.cc
-
-// ---- kernel/prof/proc_load.cc ----
-
-void proc_load_start();
-// The load average over 1, 5 or 15 minutes (0, 1, 2), in 1/100.
-uint64_t proc_load_average(int which);
+void proc_load_start();  // the load average's timer

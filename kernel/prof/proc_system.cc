@@ -1,12 +1,13 @@
 // The files of /proc about the whole system (proc(5)).
 #include "kernel/arch/bootinfo.h"
+#include "kernel/arch/features.h"
 #include "kernel/arch/tsc.h"
+#include "kernel/arch/x86.h"
 #include "kernel/metrics/counters.h"
 #include "kernel/mm/frame.h"
 #include "kernel/mm/slab.h"
 #include "kernel/prof/proc_files.h"
 #include "kernel/prof/sampler.h"
-#include "kernel/sched/scheduler.h"
 
 namespace {
 
@@ -20,6 +21,36 @@ void write_uptime(ProcText& out, ProcessView&) {
     constexpr uint64_t kHundredth = kSecond / 100;
     format(out, "%lu.%02lu %lu.%02lu\n", up / kSecond, up % kSecond / kHundredth,
            idle / kSecond, idle % kSecond / kHundredth);
+}
+
+// ---- The load average ----
+
+// How many threads ran or wanted to, averaged over 1, 5 and 15 minutes
+// with exponentially falling weight. Sampled every 5 s by a timer, in fixed point: with
+// 11 bits behind the point, load = load * e^(-5 s / T) + runnable * (1 - e^(-5 s / T)).
+constexpr uint64_t kSamplePeriodNs = 5'000'000'000;
+constexpr uint64_t kOne = 1 << 11;
+// 2048 * e^(-5/60), e^(-5/300), e^(-5/900)
+constexpr uint64_t kDecay[3] = {1884, 2014, 2037};
+
+std::atomic<uint64_t> loads[3];
+
+void sample_load(Timer& timer) {
+    uint64_t runnable = scheduler_runnable_count() * kOne;
+    for (int i = 0; i < 3; ++i) {
+        uint64_t load = loads[i].load(std::memory_order_relaxed);
+        load = (load * kDecay[i] + runnable * (kOne - kDecay[i])) / kOne;
+        loads[i].store(load, std::memory_order_relaxed);
+    }
+    timer.deadline_ns += kSamplePeriodNs;
+    timer_start(timer);
+}
+
+Timer load_timer;
+
+// Of 1, 5 or 15 minutes (0, 1, 2), in 1/100.
+uint64_t load_average(int which) {
+    return loads[which].load(std::memory_order_relaxed) * 100 / kOne;
 }
 
 // Threads by what they do, and the number of the newest process.
@@ -46,7 +77,7 @@ Census take_census() {
 
 void write_loadavg(ProcText& out, ProcessView&) {
     for (int i = 0; i < 3; i++)
-        format(out, "%lu.%02lu ", proc_load_average(i) / 100, proc_load_average(i) % 100);
+        format(out, "%lu.%02lu ", load_average(i) / 100, load_average(i) % 100);
     Census census = take_census();
     format(out, "%u/%u %d\n", census.running, census.threads, census.last_pid);
 }
@@ -65,6 +96,52 @@ void write_stat(ProcText& out, ProcessView&) {
         .blocked = census.blocked,
     };
     format_system_stat(out, snapshot);
+}
+
+// ---- cpuinfo: a paragraph a CPU, in the form that Linux gives it on x86 ----
+
+// All CPUs are of one kind, so CPUID is asked on the one that runs.
+
+// What every x86-64 has, by the names that Linux gives it; what cpu_features says comes behind.
+constexpr const char* kAlways = "fpu tsc msr pae apic cmov pat mmx fxsr sse sse2 syscall lm";
+
+void write_flags(ProcText& out) {
+    const CpuFeatures& f = cpu_features;
+    const struct {
+        bool present;
+        const char* name;
+    } flags[] = {
+        {f.nx, "nx"},           {f.pge, "pge"},         {f.smep, "smep"},
+        {f.smap, "smap"},       {f.umip, "umip"},       {f.fsgsbase, "fsgsbase"},
+        {f.x2apic, "x2apic"},   {f.pcid, "pcid"},       {f.large_1g, "pdpe1gb"},
+        {f.rdrand, "rdrand"},   {f.erms, "erms"},       {f.tsc_deadline, "tsc_deadline_timer"},
+        {f.xsave, "xsave"},     {f.xsaveopt, "xsaveopt"}, {f.avx, "avx"},
+        {f.invariant_tsc, "constant_tsc nonstop_tsc"}, {f.hypervisor, "hypervisor"},
+    };
+    format(out, "%s", kAlways);
+    for (const auto& flag : flags)
+        if (flag.present) format(out, " %s", flag.name);
+}
+
+void write_cpuinfo(ProcText& out, ProcessView&) {
+    // Family and model have an extension field each (Intel SDM vol. 2, CPUID leaf 1, EAX).
+    uint32_t signature = x86::cpuid(1).eax;
+    uint32_t family = (signature >> 8) & 15, model = (signature >> 4) & 15;
+    if (family == 6 || family == 15) model |= (signature >> 12) & 0xf0;
+    if (family == 15) family += (signature >> 20) & 0xff;
+    const uint64_t khz = tsc_hz() / 1000;
+    for (uint32_t i = 0; i < cpu_count; ++i) {
+        if (!cpus[i].online.load(std::memory_order_relaxed)) continue;
+        format(out, "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\n", i,
+               cpu_features.vendor, family);
+        format(out, "model\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n", model,
+               cpu_features.brand, signature & 15);
+        format(out, "cpu MHz\t\t: %lu.%03lu\napicid\t\t: %u\nflags\t\t: ", khz / 1000,
+               khz % 1000, cpus[i].apic_id);
+        write_flags(out);
+        format(out, "\nbogomips\t: %lu.%02lu\naddress sizes\t: %u bits physical, 48 bits "
+               "virtual\n\n", khz / 500, khz % 500 / 5, cpu_features.physical_bits);
+    }
 }
 
 void write_meminfo(ProcText& out, ProcessView&) {
@@ -126,7 +203,7 @@ Result<void> store_profile(std::string_view text) {
 constexpr ProcEntry kEntries[] = {
     {"self", kProcLink},
     {"cmdline", kProcFile, write_cmdline},
-    {"cpuinfo", kProcFile, proc_write_cpuinfo},
+    {"cpuinfo", kProcFile, write_cpuinfo},
     {"loadavg", kProcFile, write_loadavg},
     {"meminfo", kProcFile, write_meminfo},
     {"metrics", kProcFile, write_metrics},
@@ -139,3 +216,9 @@ constexpr ProcEntry kEntries[] = {
 }  // namespace
 
 std::span<const ProcEntry> proc_system_entries() { return kEntries; }
+
+void proc_load_start() {
+    load_timer.callback = sample_load;
+    load_timer.deadline_ns = monotonic_ns() + kSamplePeriodNs;
+    timer_start(load_timer);
+}

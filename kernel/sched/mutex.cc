@@ -33,12 +33,10 @@ void Mutex::unlock_contended() {
 }
 
 #if MELLO_DEBUG
-namespace {
 // Two of one rank: parent before child, or address order; the callers' business.
-bool may_nest(LockRank rank) {
+static bool may_nest(LockRank rank) {
     return rank == LockRank::Directory || rank == LockRank::Inode;
 }
-}  // namespace
 
 void Mutex::check_acquire() const {
     check_may_sleep("a Mutex is taken");

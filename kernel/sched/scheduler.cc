@@ -18,6 +18,7 @@
 #include "kernel/sched/scheduler.h"
 
 #include "kernel/arch/descriptors.h"
+#include "kernel/arch/features.h"
 #include "kernel/arch/ipi.h"
 #include "kernel/arch/traps.h"
 #include "kernel/arch/tsc.h"
@@ -58,6 +59,23 @@ void enqueue(Thread& thread, AddReason reason) {
 
 // ---- Switching ----
 
+// Without FSGSBASE only the kernel changes the bases (but for a program that loads a
+// selector into FS or GS, which loses them: so both are always written). With it user code
+// may write them at any time, so a switch reads what is there.
+void save_bases(Thread& running) {
+    if (!cpu_features.fsgsbase) return;
+    asm volatile("rdfsbase %0" : "=r"(running.fs_base));
+    running.gs_base = x86::rdmsr(x86::kMsrKernelGsBase);
+}
+
+void load_bases(const Thread& next) {
+    if (cpu_features.fsgsbase)
+        asm volatile("wrfsbase %0" : : "r"(next.fs_base) : "memory");
+    else
+        x86::wrmsr(x86::kMsrFsBase, next.fs_base);
+    x86::wrmsr(x86::kMsrKernelGsBase, next.gs_base);
+}
+
 // On the stack of the thread that came in, about the one that left.
 void finish_switch(Thread& prev) {
     AfterSwitch todo = prev.after_switch;
@@ -80,12 +98,12 @@ void switch_to(Cpu& cpu, Thread& prev, Thread& next, uint64_t now) {
     }
     if (prev.fpu != nullptr) {
         fpu_save(prev.fpu);
-        user_bases_save(prev);
+        save_bases(prev);
     }
     if (next.space != cpu.active_space) switch_space(next.space);
     if (next.fpu != nullptr) {
         fpu_restore(next.fpu);
-        user_bases_load(next);
+        load_bases(next);
     }
     cpu.current = &next;
     cpu.kernel_rsp = next.stack_top;
@@ -256,4 +274,17 @@ uint32_t scheduler_runnable_count() {
         if (cpus[i].online.load() && !cpus[i].idling.load()) ++count;
     }
     return count;
+}
+
+void user_bases_set(uint64_t fs_base, uint64_t gs_base) {
+    InterruptsOff off;
+    Thread& thread = *current_thread();
+    thread.fs_base = fs_base;
+    thread.gs_base = gs_base;
+    load_bases(thread);
+}
+
+void user_bases_save() {
+    InterruptsOff off;
+    save_bases(*current_thread());
 }

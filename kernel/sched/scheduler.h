@@ -66,8 +66,6 @@ void tick_leave_idle(Cpu& cpu, uint64_t now);
 // Switches to another thread if there is one to run; the idle thread's way of schedule().
 void leave_idle_if_work();
 
-// ---- kernel/sched/user_bases.cc ----
-
 // FS and GS base of user code (thread-local storage: System V ABI, arch_prctl(2)). While a
 // thread runs they live in the CPU: FS base in its register, GS base in KERNEL_GS_BASE,
 // where SWAPGS puts it on the way in. The Thread's fields hold them while it does not run.
@@ -77,9 +75,6 @@ void leave_idle_if_work();
 void user_bases_set(uint64_t fs_base, uint64_t gs_base);
 // Reads the calling thread's into its Thread (fork, arch_prctl).
 void user_bases_save();
-// For the scheduler, interrupts off.
-void user_bases_save(Thread& running);
-void user_bases_load(const Thread& next);
 
 // ---- kernel/sched/active_space.cc ----
 

@@ -72,7 +72,7 @@ struct Thread {
     VirtAddr stack_top = 0;
     ActiveSpace* space = nullptr;  // nullptr: kernel thread, runs on whatever is loaded
     void* fpu = nullptr;           // cpu_features.xsave_size bytes, 64-byte aligned
-    uint64_t fs_base = 0;          // saved while not running: user_bases.cc
+    uint64_t fs_base = 0;          // saved while not running: scheduler.h
     uint64_t gs_base = 0;
 
     uint64_t accounted_at = 0;     // monotonic ns of the last accounting

@@ -1,13 +1,13 @@
-// One-shot timers: a list per CPU, sorted by deadline. Lists are short (one entry a thread
-// that sleeps with a limit), and most new deadlines are late ones, so insertion looks from
-// the end.
+// One-shot timers, and sleeping with a limit. A list per CPU, sorted by deadline. Lists are
+// short (one entry a thread that sleeps with a limit), and most new deadlines are late ones,
+// so insertion looks from the end.
 //
 // A callback runs without the lock, so that it may take others (wake a thread, start a
 // timer). `running` tells timer_cancel on another CPU to wait for it.
 #include "kernel/sched/timer.h"
 
-#include "kernel/arch/cpu.h"
-#include "kernel/sync/spinlock.h"
+#include "kernel/arch/tsc.h"
+#include "kernel/sched/wait_queue.h"
 
 namespace {
 
@@ -25,6 +25,14 @@ void insert(TimerQueue& queue, Timer& timer) REQUIRES(queue.lock) {
     }
     queue.timers.insert_before(later, &timer);
 }
+
+// ---- Sleeping with a limit: what wait_until stands on ----
+
+struct SleepTimer : Timer {
+    Thread* thread = nullptr;
+};
+
+void end_sleep(Timer& timer) { thread_wake(*static_cast<SleepTimer&>(timer).thread); }
 
 }  // namespace
 
@@ -78,4 +86,24 @@ void timer_run_due(uint64_t now) {
         SpinHold hold(queue.lock);
         queue.running = nullptr;  // `due` may be gone
     }
+}
+
+bool schedule_until(uint64_t deadline_ns) {
+    if (deadline_ns == kNoDeadline) {
+        schedule();
+        return true;
+    }
+    Thread* thread = current_thread();
+    if (monotonic_ns() >= deadline_ns) {
+        thread->state.store(ThreadState::Running, std::memory_order_relaxed);
+        return false;
+    }
+    SleepTimer timer;
+    timer.deadline_ns = deadline_ns;
+    timer.callback = end_sleep;
+    timer.thread = thread;
+    timer_start(timer);
+    schedule();
+    timer_cancel(timer);
+    return monotonic_ns() < deadline_ns;
 }

@@ -62,7 +62,7 @@ void wait_finish(WaitQueue& queue, WaitEntry& entry);
 uint32_t wake_one(WaitQueue& queue);
 uint32_t wake_all(WaitQueue& queue);
 
-// ---- kernel/sched/sleep.cc ----
+// ---- kernel/sched/timer.cc ----
 
 // Sleeps (schedule()) until woken or until monotonic_ns() >= deadline. Returns false when the
 // deadline passed. The caller has set its state with wait_prepare; it is Running afterwards.

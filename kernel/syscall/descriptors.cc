@@ -78,8 +78,7 @@ Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
         case F_DUPFD:
         case F_DUPFD_CLOEXEC: {
             int lowest = static_cast<int>(argument);
-            int copy =
-                TRY(files().add(std::move(file), command == F_DUPFD_CLOEXEC, lowest));
+            int copy = TRY(files().add(std::move(file), command == F_DUPFD_CLOEXEC, lowest));
             return static_cast<uint64_t>(copy);
         }
         case F_GETFD: return TRY(files().close_on_exec(fd)) ? FD_CLOEXEC : 0;
@@ -95,12 +94,10 @@ Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
         case F_SETLK:
         case F_SETLKW: TRY(record_lock(fd, *file, command, argument)); return uint64_t{0};
         case F_GETPIPE_SZ:
-            if (file->pipe() == nullptr) return Error(EBADF);
-            return uint64_t{file->pipe()->capacity()};
         case F_SETPIPE_SZ:
             if (file->pipe() == nullptr) return Error(EBADF);
-            return uint64_t{
-                TRY(file->pipe()->set_capacity(static_cast<uint32_t>(argument)))};
+            if (command == F_GETPIPE_SZ) return uint64_t{file->pipe()->capacity()};
+            return uint64_t{TRY(file->pipe()->set_capacity(static_cast<uint32_t>(argument)))};
         default: return Error(EINVAL);
     }
 }

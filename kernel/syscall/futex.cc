@@ -10,16 +10,15 @@
 namespace {
 
 // `time` null: for ever. FUTEX_WAIT gives a length, FUTEX_WAIT_BITSET a point in time.
-Result<uint64_t> deadline_of(UserIn<TimeSpec> time, bool absolute, bool realtime) {
-    if (time.is_null()) return kNoDeadline;
-    uint64_t ns = TRY(to_ns(TRY(time.read())));
-    if (!absolute) return monotonic_ns() + ns;
-    return realtime ? realtime_to_monotonic(ns) : ns;
-}
-
 Result<uint32_t> wait(VirtAddr address, uint32_t expected, VirtAddr time, bool absolute,
                       uint32_t flags) {
-    uint64_t deadline = TRY(deadline_of(time, absolute, (flags & FUTEX_CLOCK_REALTIME) != 0));
+    uint64_t deadline = kNoDeadline;
+    if (time != 0) {
+        deadline = TRY(to_ns(TRY(UserIn<TimeSpec>(time).read())));
+        bool realtime = absolute && (flags & FUTEX_CLOCK_REALTIME) != 0;
+        if (realtime) deadline = realtime_to_monotonic(deadline);
+        if (!absolute) deadline += monotonic_ns();
+    }
     bool is_private = (flags & FUTEX_PRIVATE_FLAG) != 0;
     Result<void> result = futex_wait(address, expected, deadline, is_private);
     if (result.ok()) return uint32_t{0};

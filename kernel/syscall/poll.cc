@@ -8,7 +8,6 @@
 // Asking may take a file's Mutex and sleep for it; the mark is gone then, and the thread
 // does not sleep but asks once more. That is all that can go wrong.
 #include <algorithm>
-#include <bit>
 #include <span>
 
 #include "kernel/arch/tsc.h"
@@ -25,7 +24,6 @@ constexpr uint32_t kMaxFds = FdTable::kMaxDescriptors;
 struct PollItem {
     static constexpr uint32_t kMaxQueues = 2;  // of a file: readers and writers
 
-    int fd = -1;
     uint32_t events = 0;  // wanted; POLLERR and POLLHUP always are
     uint32_t ready = 0;
     FileRef file{nullptr};  // none: skipped, `ready` stays as it is
@@ -194,31 +192,24 @@ Result<int> do_select(int count, const VirtAddr (&addresses)[3], uint64_t deadli
     uint64_t bits[3][kMaxFds / 64] = {}, result[3][kMaxFds / 64] = {};
     for (size_t set = 0; set < 3; set++)
         if (addresses[set] != 0) TRY(copy_from_user(bits[set], addresses[set], words * 8));
-    auto is_in = [&](size_t set, int fd) { return bits[set][fd / 64] >> (fd % 64) & 1; };
+    auto is_in = [&](size_t set, size_t fd) { return bits[set][fd / 64] >> (fd % 64) & 1; };
 
-    int members = 0;
-    for (size_t i = 0; i < words; i++)
-        members += std::popcount(bits[0][i] | bits[1][i] | bits[2][i]);
     PollSet poll;
-    TRY(poll.reserve(static_cast<size_t>(members)));
-    PollItem* item = poll.items().data();
-    for (int fd = 0; fd < count; fd++) {
-        uint32_t events = 0;
+    TRY(poll.reserve(static_cast<size_t>(count)));
+    std::span<PollItem> items = poll.items();  // by descriptor, those in no set without a file
+    for (size_t fd = 0; fd < items.size(); fd++) {
         for (size_t set = 0; set < 3; set++)
-            if (is_in(set, fd)) events |= kSets[set].wanted;
-        if (events == 0) continue;
-        item->fd = fd;
-        item->events = events;
-        item->file = TRY(current_process().files->get(fd));
-        item++;
+            if (is_in(set, fd)) items[fd].events |= kSets[set].wanted;
+        if (items[fd].events == 0) continue;
+        items[fd].file = TRY(current_process().files->get(static_cast<int>(fd)));
     }
     TRY(poll.wait(deadline));
 
     int ready = 0;
-    for (const PollItem& item : poll.items()) {
+    for (size_t fd = 0; fd < items.size(); fd++) {
         for (size_t set = 0; set < 3; set++) {
-            if ((item.ready & kSets[set].counts) == 0 || !is_in(set, item.fd)) continue;
-            result[set][item.fd / 64] |= 1ull << (item.fd % 64);
+            if ((items[fd].ready & kSets[set].counts) == 0 || !is_in(set, fd)) continue;
+            result[set][fd / 64] |= 1ull << (fd % 64);
             ready++;
         }
     }

@@ -35,12 +35,7 @@ Result<int32_t> sys_wait4(int32_t which, UserOut<int32_t> status, int options,
     WaitResult result = TRY(wait_for_child(which, options));
     if (result.pid == 0) return result.pid;
     if (!status.is_null()) TRY(status.write(static_cast<int32_t>(result.status)));
-    if (!usage.is_null()) {
-        rusage of_child = {};
-        of_child.ru_utime = to_time_val(result.used.user_ns);
-        of_child.ru_stime = to_time_val(result.used.system_ns);
-        TRY(usage.write(of_child));
-    }
+    if (!usage.is_null()) TRY(usage.write(to_rusage(result.used)));
     return result.pid;
 }
 

@@ -66,9 +66,8 @@ Result<void> sys_fstatfs(int fd, VirtAddr out) {
 }
 
 Result<void> sys_faccessat2(int dirfd, VirtAddr path, uint32_t mode, int flags) {
-    if ((mode & ~7u) != 0) return Error(EINVAL);
-    if ((flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0)
-        return Error(EINVAL);
+    constexpr int kKnown = AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
+    if ((mode & ~7u) != 0 || (flags & ~kKnown) != 0) return Error(EINVAL);
     InodeRef inode = TRY(inode_at(dirfd, path, flags));
     // Root may do everything, but execute only what somebody may execute.
     return (mode & X_OK) == 0 || inode->executable() ? Result<void>{} : Error(EACCES);

@@ -105,16 +105,10 @@ Result<int64_t> sys_times(UserOut<tms> ticks) {
 Result<void> sys_getrusage(int who, UserOut<rusage> usage) {
     Process& process = current_process();
     if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN) return Error(EINVAL);
-    Usage used = who == RUSAGE_SELF ? process_usage(process) : process.dead_children;
-    rusage out = {};
-    out.ru_utime = to_time_val(used.user_ns);
-    out.ru_stime = to_time_val(used.system_ns);
-    if (who == RUSAGE_SELF)
-        out.ru_maxrss = static_cast<int64_t>(process.space->resident_pages() * 4);
-    out.ru_minflt = static_cast<int64_t>(used.page_faults);
-    out.ru_nvcsw = static_cast<int64_t>(used.switches_voluntary);
-    out.ru_nivcsw = static_cast<int64_t>(used.switches_involuntary);
-    return usage.write(out);
+    if (who == RUSAGE_CHILDREN) return usage.write(to_rusage(process.dead_children));
+    rusage own = to_rusage(process_usage(process));
+    own.ru_maxrss = static_cast<int64_t>(process.space->resident_pages() * 4);
+    return usage.write(own);
 }
 
 // ---- ITIMER_REAL ----

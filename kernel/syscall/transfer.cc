@@ -122,11 +122,9 @@ Result<uint64_t> sys_lseek(int fd, int64_t offset, int whence) {
 
 // ---- sendfile ----
 
-namespace {
-
 // One page at most, straight from the file's page to the target: one copy instead of the
 // two of read and write. `moved` may be short, 0 at the end of the file.
-Result<size_t> send_page(File& out, File& in, uint64_t offset, size_t size) {
+static Result<size_t> send_page(File& out, File& in, uint64_t offset, size_t size) {
     uint64_t end = in.size();
     if (offset >= end) return size_t{0};
     size_t in_page = offset % kPageSize;
@@ -139,7 +137,7 @@ Result<size_t> send_page(File& out, File& in, uint64_t offset, size_t size) {
     return written;
 }
 
-Result<size_t> send(File& out, File& in, uint64_t offset, uint64_t size) {
+static Result<size_t> send(File& out, File& in, uint64_t offset, uint64_t size) {
     size_t done = 0;
     while (done < size) {
         auto moved = send_page(out, in, offset + done, size - done);
@@ -155,8 +153,6 @@ Result<size_t> send(File& out, File& in, uint64_t offset, uint64_t size) {
     }
     return done;
 }
-
-}  // namespace
 
 Result<size_t> sys_sendfile(int out_fd, int in_fd, VirtAddr offset, uint64_t size) {
     FileRef in = TRY(open_for(Direction::Read, in_fd));

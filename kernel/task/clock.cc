@@ -33,3 +33,13 @@ timeval to_time_val(uint64_t ns) {
     TimeSpec time = to_time_spec(ns);
     return {time.seconds, time.nanoseconds / 1000};
 }
+
+rusage to_rusage(const Usage& used) {
+    rusage out = {};
+    out.ru_utime = to_time_val(used.user_ns);
+    out.ru_stime = to_time_val(used.system_ns);
+    out.ru_minflt = static_cast<int64_t>(used.page_faults);
+    out.ru_nvcsw = static_cast<int64_t>(used.switches_voluntary);
+    out.ru_nivcsw = static_cast<int64_t>(used.switches_involuntary);
+    return out;
+}

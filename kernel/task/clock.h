@@ -6,6 +6,7 @@
 #include "kernel/abi/system.h"
 #include "kernel/base/result.h"
 #include "kernel/fs/inode.h"
+#include "kernel/sched/thread.h"
 
 inline constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
@@ -20,3 +21,4 @@ uint64_t realtime_to_monotonic(uint64_t realtime);
 Result<uint64_t> to_ns(const TimeSpec& time);
 TimeSpec to_time_spec(uint64_t ns);
 timeval to_time_val(uint64_t ns);
+rusage to_rusage(const Usage& used);  // ru_maxrss 0
