@@ -8,8 +8,8 @@
 //
 // Your part, in this order (sections of handouts/5-pty.md): "lines", with VERASE, VKILL
 // and VEOF; "echo"; "signals"; "modes", which is MIN and TIME; "characters", all others
-// and their flags; then "speed". State below is yours: change it as you like, it must only
-// fit into LineDiscipline::lab.
+// and their flags; then "speed". State below is yours: change it as you like, it must
+// only fit into LineDiscipline::lab.
 #include "kernel/tty/line_discipline.h"
 
 namespace {

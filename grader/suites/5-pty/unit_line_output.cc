@@ -153,8 +153,9 @@ TEST_F(SignalCharacter, IsShown) {
 TEST_F(SignalCharacter, GetsThroughAFullBuffer) {
     std::string lines;
     while (lines.size() < 2 * kLineCapacity) lines += "nobody reads this\n";
-    type(lines);
-    EXPECT_EQ(type(kIntr), 1u);
+    // The device offers what was not taken again, and the key comes behind it.
+    std::string rest = lines.substr(type(lines)) + kIntr;
+    EXPECT_EQ(type(rest), rest.size());
     EXPECT_EQ(device_.signals, std::vector<int>{SIGINT})
         << "a program that does not read could not be interrupted";
 }
@@ -163,8 +164,7 @@ TEST_F(SignalCharacter, GetsThroughAFullRawBuffer) {
     make_raw();
     set(0, 0, ISIG, 0);
     std::string text(2 * kLineCapacity, 'x');
-    type(text);
-    type(kSusp);
+    type(text.substr(type(text)) + kSusp);
     EXPECT_EQ(device_.signals, std::vector<int>{SIGTSTP});
 }
 

@@ -53,12 +53,12 @@ void test_blocking() {
         check(up ? "slave_fills" : "master_fills", taken >= 1024 && taken < 1 << 20);
         child = start_child([&] {
             static char bytes[20'000];
-            return put_all(from, bytes, sizeof bytes) ? 0 : 1;
+            return write(from, bytes, sizeof bytes) == sizeof bytes ? 0 : 1;
         });
         sleep_ms(30);
         check_equal(up ? "slave_write_waits" : "master_write_waits",
                     static_cast<long>(taken + 20'000), drain(to, taken + 20'000));
-        check_exited("writer", 0, wait_status(child));
+        check_exited(up ? "slave_write_is_whole" : "master_write_is_whole", 0, wait_status(child));
     }
 }
 
