@@ -4,6 +4,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <signal.h>
 
 namespace abi {
 
@@ -28,20 +29,12 @@ struct UserContext {
     uint64_t mask;  // to be restored by rt_sigreturn
 };
 
-struct SignalInfo {
-    int32_t signal, error, code, padding;
-    uint64_t fields[14];  // [0]: si_addr of a fault
-};
-static_assert(sizeof(SignalInfo) == 128);
-
 struct SignalFrame {
     uint64_t return_address;  // SA_RESTORER's: calls rt_sigreturn
     UserContext user;
-    SignalInfo info;
+    siginfo_t info;
 };
 
-inline constexpr int32_t kSiUser = 0;       // si_code of kill(2)
-inline constexpr int32_t kSiKernel = 0x80;  // sent by the kernel
 inline constexpr uint64_t kUcFpXstate = 1;  // uc_flags: the FPU area is XSAVE's
 // Marks in an FPU area of a signal frame that it is as long as XSAVE's.
 inline constexpr uint32_t kFpXstateMagic1 = 0x46505853, kFpXstateMagic2 = 0x46505845;

@@ -93,6 +93,8 @@ struct Thread {
     VirtAddr clear_child_tid = 0;  // set_tid_address(2)
     TrapFrame* user_frame = nullptr;  // top of the kernel stack: the user registers
     uint64_t restart_deadline_ns = 0; // of a sleep that is to be restarted after a signal
+    int32_t fault_code = 0;        // si_code of its fault that no handler has seen yet; 0: none
+    VirtAddr fault_address = 0;
 
     Thread* next_dead = nullptr;  // the reaper's list (kernel/sched/thread.cc)
 

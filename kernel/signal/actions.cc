@@ -32,6 +32,20 @@ const char* signal_name(int signal) {
     return signal > 0 && signal < 32 ? kNames[signal] : "a real-time signal";
 }
 
+siginfo_t signal_info(Thread& thread, const SignalGroup& group, int signal) {
+    SignalSource source = group.sources[signal - 1].load(std::memory_order_relaxed);
+    siginfo_t info = {};
+    info.si_signo = signal;
+    info.si_code = source.code;
+    info.si_pid = source.process;
+    info.si_status = source.status;
+    if ((signal_bit(signal) & kFaultSignals) != 0 && thread.fault_code != 0) {
+        info.si_code = std::exchange(thread.fault_code, 0);
+        info.si_addr = reinterpret_cast<void*>(thread.fault_address);
+    }
+    return info;
+}
+
 Result<SignalActions*> SignalActions::create() {
     static_assert(sizeof(SignalActions) <= kPageSize);  // kmalloc: one frame
     auto* actions = TRY(make<SignalActions>());

@@ -69,18 +69,29 @@ class SignalActions {
     friend Result<T*> make(Args&&... args);
 };
 
+// Who sent a signal, and why: si_pid, si_code, and si_status of a child's SIGCHLD.
+struct SignalSource {
+    int32_t process = 0;
+    int16_t code = SI_KERNEL, status = 0;
+};
+
 // What the group as a whole has: its actions and its own pending set, beside each thread's.
 struct SignalGroup {
     SignalActions* actions = nullptr;
     std::atomic<SignalSet> pending{0};
+    // The latest of each signal, whoever of the group it was for: a set remembers no more.
+    std::atomic<SignalSource> sources[kSignalCount] = {};
 };
+// What a handler or rt_sigtimedwait(2) of the calling thread learns about a signal taken.
+siginfo_t signal_info(Thread& thread, const SignalGroup& group, int signal);
 
 // struct stack_t of the Linux ABI.
 struct SignalStack {
     VirtAddr address = 0;
-    uint32_t flags = 2;  // SS_DISABLE
+    uint32_t flags = SS_DISABLE;
     uint32_t padding = 0;
     uint64_t size = 0;
+    bool contains(VirtAddr rsp) const { return rsp > address && rsp - address <= size; }
 };
 
 // ---- Lab 6, pending.cc: state in Thread::signal_lab ----
@@ -100,19 +111,23 @@ void signal_set_temporary_mask(Thread& thread, const SignalGroup& group, SignalS
 void signal_restore_mask(Thread& thread);
 SignalStack& signal_stack(Thread& thread);
 // Adds `signal` to the thread's / the group's set unless it would be ignored; one that is
-// blocked (for the group: by all its threads, `blocked`) is kept in any case. A stop signal
-// cancels a pending SIGCONT and the other way round. Returns whether the target should be
-// notified. Any context.
+// blocked (for the group: by its target, `blocked`) is kept in any case. Returns whether it
+// was added, so that the target is to be notified. Any context.
 bool signal_post_thread(Thread& thread, SignalGroup& group, int signal);
 bool signal_post_group(SignalGroup& group, int signal, bool blocked);
+// Signals that the calling thread waits for while they are blocked (rt_sigtimedwait): it is
+// to be notified of them, and takes them itself.
+void signal_await(Thread& thread, SignalSet set);
+// Does the thread let the signal through or wait for it?
+bool signal_accepts(const Thread& thread, int signal);
 // Takes all of `set` out of the thread's pending set (an action became "ignore").
 void signal_discard(Thread& thread, SignalSet set);
 // Is an unblocked signal pending for the thread? One load each, callable without locks.
 bool signal_deliverable(const Thread& thread, const SignalGroup& group);
 SignalSet signal_pending_set(const Thread& thread, const SignalGroup& group);
-// Takes the next deliverable signal out of the sets (synchronous faults first, then the
-// lowest number); 0: none.
-int signal_take(Thread& thread, SignalGroup& group);
+// Takes the next pending signal of `wanted` out of the sets (synchronous faults first, then
+// the lowest number); 0: none.
+int signal_take(Thread& thread, SignalGroup& group, SignalSet wanted);
 
 // ---- Lab 6, deliver.cc ----
 
@@ -124,19 +139,12 @@ int signal_take(Thread& thread, SignalGroup& group);
 int signal_deliver(Thread& thread, SignalGroup& group, TrapFrame& frame);
 
 // For the units, kernel/task/signals.cc: the group of a user thread; a fault of the running
-// thread that its own action caused.
+// thread that its own action caused, with its si_code and si_addr.
 SignalGroup& signal_group(Thread& thread);
-void signal_fault(int signal, TrapFrame& frame, VirtAddr address);
+void signal_fault(int signal, int code, TrapFrame& frame, VirtAddr address);
 
 // ---- Lab 6, sigreturn.cc ----
 
 // rt_sigreturn(2): restores the context of the signal frame on the user's stack. Returns
 // what RAX shall be.
 Result<uint64_t> signal_return(Thread& thread, TrapFrame& frame);
-
-// ---- Lab 6, job_control.cc ----
-
-// May a background process group read / write its terminal? Returns the signal to send to
-// it (SIGTTIN, SIGTTOU), 0: go ahead, or -EIO: the call fails (orphaned or ignored).
-int job_control_check(int32_t group, int32_t foreground_group, bool write, bool to_stop,
-                      bool signal_blocked_or_ignored, bool orphaned);

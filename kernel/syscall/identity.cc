@@ -4,6 +4,7 @@
 // calls say so; owners and modes of files are metadata only. Groups and sessions are under
 // process_tree.
 #include "kernel/syscall/calls.h"
+#include "kernel/task/job_control.h"
 
 Result<uint32_t> sys_getuid() { return uint32_t{0}; }
 
@@ -41,13 +42,6 @@ Result<Process*> process_of(int32_t pid) {
     return process;
 }
 
-bool session_has_group(int32_t session, int32_t group) {
-    for (Process& process : all_processes) {
-        if (process.session == session && process.group == group) return true;
-    }
-    return false;
-}
-
 }  // namespace
 
 Result<void> sys_setpgid(int32_t pid, int32_t group) {
@@ -60,7 +54,8 @@ Result<void> sys_setpgid(int32_t pid, int32_t group) {
     if (process->session != self.session || process->session == process->pid)
         return Error(EPERM);
     if (group == 0) group = process->pid;
-    if (group != process->pid && !session_has_group(self.session, group)) return Error(EPERM);
+    if (group != process->pid && !job_control_may_lead(group, self.session).ok())
+        return Error(EPERM);
     process->group = group;
     return {};
 }

@@ -1,5 +1,7 @@
 // System calls: signals.
+#include "kernel/arch/tsc.h"
 #include "kernel/syscall/calls.h"
+#include "kernel/task/clock.h"
 
 namespace {
 
@@ -8,13 +10,6 @@ bool valid_signal(int signal) { return signal >= 1 && signal <= kSignalCount; }
 Result<void> check_set_size(uint64_t size) {
     if (size != sizeof(SignalSet)) return Error(EINVAL);
     return {};
-}
-
-// An action became "ignore": what is pending of the signal goes (POSIX XSH 2.4.3).
-void discard_pending(Process& process, int signal) {
-    process.signals.pending.fetch_and(~signal_bit(signal), std::memory_order_relaxed);
-    SpinGuard guard(process.lock);
-    for (Thread& thread : process.threads) signal_discard(thread, signal_bit(signal));
 }
 
 }  // namespace
@@ -33,7 +28,9 @@ Result<void> sys_rt_sigaction(int signal, UserIn<abi::SigAction> action,
         if ((signal_bit(signal) & kUnblockable) != 0) return Error(EINVAL);
         wanted.mask &= ~kUnblockable;
         previous = actions.set(signal, wanted);
-        if (actions.ignores(signal)) discard_pending(process, signal);
+        // What is pending of an ignored signal goes (POSIX XSH 2.4.3).
+        SpinGuard guard(process.lock);
+        if (actions.ignores(signal)) discard_signals(process, signal_bit(signal));
     }
     return old.is_null() ? Result<void>{} : old.write(previous);
 }
@@ -83,19 +80,45 @@ Result<uint64_t> sys_rt_sigreturn() {
 }
 
 Result<void> sys_sigaltstack(UserIn<SignalStack> stack, UserOut<SignalStack> old) {
-    constexpr uint32_t kDisable = 2, kAutoDisarm = 1u << 31;
     constexpr uint64_t kMinSize = 2048;  // MINSIGSTKSZ
     SignalStack& current = signal_stack(*current_thread());
     SignalStack previous = current;
+    bool in_use = current.contains(current_thread()->user_frame->rsp);
+    if (in_use) previous.flags = SS_ONSTACK;
     if (!stack.is_null()) {
         SignalStack wanted = TRY(stack.read());
-        if ((wanted.flags & ~(kDisable | kAutoDisarm)) != 0) return Error(EINVAL);
-        bool enabled = (wanted.flags & kDisable) == 0;
-        if (enabled && wanted.size < kMinSize) return Error(ENOMEM);
-        if (!enabled) wanted = {};
-        current = wanted;
+        if (in_use) return Error(EPERM);
+        if (wanted.flags > SS_DISABLE) return Error(EINVAL);
+        if (wanted.flags != SS_DISABLE && wanted.size < kMinSize) return Error(ENOMEM);
+        current = wanted.flags == SS_DISABLE ? SignalStack{} : wanted;
+        if (wanted.flags != SS_DISABLE) current.flags = 0;
     }
     return old.is_null() ? Result<void>{} : old.write(previous);
+}
+
+Result<int> sys_rt_sigtimedwait(UserIn<SignalSet> set, UserOut<siginfo_t> info,
+                                UserIn<TimeSpec> timeout, uint64_t set_size) {
+    TRY(check_set_size(set_size));
+    SignalSet wanted = TRY(set.read()) & ~kUnblockable;
+    uint64_t deadline = kNoDeadline;
+    if (!timeout.is_null()) deadline = monotonic_ns() + TRY(to_ns(TRY(timeout.read())));
+    Thread& thread = *current_thread();
+    SignalGroup& group = thread.process->signals;
+    WaitQueue nobody;
+    for (;;) {
+        signal_await(thread, wanted);
+        Result<void> slept = wait_until(
+            nobody, [&] { return (signal_pending_set(thread, group) & wanted) != 0; },
+            WaitMode::Interruptible, deadline);
+        signal_await(thread, 0);
+        if (int signal = signal_take(thread, group, wanted)) {
+            if (!info.is_null()) TRY(info.write(signal_info(thread, group, signal)));
+            return signal;
+        }
+        if (slept.ok()) continue;          // another thread was faster
+        retarget_signals(*thread.process);  // of one that came for us just now
+        return Error(slept.error().number() == ETIMEDOUT ? EAGAIN : EINTR);
+    }
 }
 
 Result<void> sys_pause() {
@@ -108,18 +131,12 @@ Result<void> sys_pause() {
 
 namespace {
 
-// kill(2) with a pid that is not positive: a group, or everybody. Under process_tree.
-Result<void> broadcast(int32_t pid, int signal) {
-    const Process& self = current_process();
-    int32_t group = pid == 0 ? self.group : -pid;
-    bool found = false;
+// kill(2) to everybody but init and the caller. Under process_tree.
+void broadcast(int signal, SignalSource source) {
     for (Process& process : all_processes) {
-        bool is_init_or_self = process.pid == 1 || &process == &self;
-        if (pid == -1 ? is_init_or_self : process.group != group) continue;
-        found = true;
-        if (signal != 0) post_signal(process, signal);
+        if (process.pid == 1 || &process == &current_process()) continue;
+        if (signal != 0) post_signal(process, signal, source);
     }
-    return found ? Result<void>{} : Error(ESRCH);
 }
 
 Result<void> signal_one_thread(int32_t pid, int32_t tid, int signal) {
@@ -129,7 +146,7 @@ Result<void> signal_one_thread(int32_t pid, int32_t tid, int signal) {
     with_thread(tid, [&](Thread& thread) {
         if (pid != 0 && thread.process->pid != pid) return;
         result = {};
-        if (signal != 0) signal_thread(thread, signal);
+        if (signal != 0) signal_thread(thread, signal, {current_process().pid, SI_TKILL});
     });
     return result;
 }
@@ -138,12 +155,17 @@ Result<void> signal_one_thread(int32_t pid, int32_t tid, int signal) {
 
 Result<void> sys_kill(int32_t pid, int signal) {
     if (signal < 0 || signal > kSignalCount) return Error(EINVAL);
-    if (pid == INT32_MIN) return Error(ESRCH);
+    SignalSource source = {current_process().pid, SI_USER};
     MutexGuard tree(process_tree);
-    if (pid <= 0) return broadcast(pid, signal);
+    if (pid == -1) return broadcast(signal, source), Result<void>{};
+    if (pid == INT32_MIN) return Error(ESRCH);
+    if (pid <= 0) {
+        int32_t group = pid == 0 ? current_process().group : -pid;
+        return post_group_signal(group, signal, source) ? Result<void>{} : Error(ESRCH);
+    }
     Process* process = find_process(pid);
     if (process == nullptr) return Error(ESRCH);
-    if (signal != 0) post_signal(*process, signal);
+    if (signal != 0) post_signal(*process, signal, source);
     return {};
 }
 

@@ -25,8 +25,10 @@ Result<FileRef> open_for(Direction direction, int fd) {
 
 // Writing to a pipe without readers is a signal, too.
 Result<size_t> or_sigpipe(Result<size_t> result) {
-    if (!result.ok() && result.error().number() == EPIPE) [[unlikely]]
-        signal_thread(*current_thread(), SIGPIPE);
+    if (!result.ok() && result.error().number() == EPIPE) [[unlikely]] {
+        SpinGuard guard(current_process().lock);
+        signal_thread(*current_thread(), SIGPIPE, {current_process().pid, SI_USER});
+    }
     return result;
 }
 

@@ -11,8 +11,10 @@
 #include "kernel/mm/user_access.h"
 #include "kernel/abi/clone.h"
 #include "kernel/task/futex.h"
-#include "kernel/task/process.h"
+#include "kernel/task/job_control.h"
 #include "kernel/task/process_private.h"
+
+void (*session_ended)(Process& leader) = [](Process&) {};
 
 namespace {
 
@@ -71,11 +73,6 @@ void drop_resources(Process& process) {
     if (space != nullptr) space->unref();
 }
 
-void announce_child_event(Process& parent) REQUIRES(process_tree) {
-    parent.child_events.fetch_add(1, std::memory_order_seq_cst);
-    wake_all(parent.child_wait);
-}
-
 // Init adopts the children, zombies included.
 void give_children_to_init(Process& process) REQUIRES(process_tree) {
     Process* init = find_process(1);
@@ -87,9 +84,7 @@ void give_children_to_init(Process& process) REQUIRES(process_tree) {
         init->children.push_back(child);
         zombies |= child->state == ProcessState::Zombie;
     }
-    if (!zombies) return;
-    post_signal(*init, SIGCHLD);
-    announce_child_event(*init);
+    if (zombies) child_changed(*init->children.back(), SIGCHLD, {});
 }
 
 // Does the parent want no zombies (POSIX XSH 2.4.3, SA_NOCLDWAIT)?
@@ -104,17 +99,27 @@ void end_process(Thread& thread, Process& process) {
     drop_resources(process);
     MutexGuard tree(process_tree);
     finish_vfork(process);
+    process.state = ProcessState::Zombie;
+    if (process.session == process.pid && process.terminal != nullptr) session_ended(process);
+    job_control_leave(process);
     give_children_to_init(process);
     thread.process = nullptr;
-    Process& parent = *process.parent;
-    process.state = ProcessState::Zombie;
-    bool reap_now = parent_ignores_end(parent, process.exit_signal);
-    if (process.exit_signal != 0) post_signal(parent, static_cast<int>(process.exit_signal));
+    bool reap_now = parent_ignores_end(*process.parent, process.exit_signal);
+    int16_t signal = process.exit_status & 0x7f, code = signal != 0 ? CLD_KILLED : CLD_EXITED;
+    if ((process.exit_status & kCoreDumped) != 0) code = CLD_DUMPED;
+    int16_t status = signal != 0 ? signal : static_cast<int16_t>(process.exit_status >> 8);
+    child_changed(process, static_cast<int>(process.exit_signal), {process.pid, code, status});
     if (reap_now) release_zombie(process);
-    announce_child_event(parent);
 }
 
 }  // namespace
+
+void child_changed(Process& child, int signal, SignalSource source) {
+    Process& parent = *child.parent;
+    if (signal != 0) post_signal(parent, signal, source);
+    parent.child_events.fetch_add(1, std::memory_order_seq_cst);
+    wake_all(parent.child_wait);
+}
 
 void release_vfork_parent(Process& process) {
     MutexGuard tree(process_tree);
@@ -188,7 +193,7 @@ WaitResult reap(Process& self, Process& child) REQUIRES(process_tree) {
 }
 
 // One look at the children. `seen`: the events that it took into account.
-Result<WaitResult> try_wait(Process& self, int32_t which, uint32_t& seen) {
+Result<WaitResult> try_wait(Process& self, int32_t which, int options, uint32_t& seen) {
     MutexGuard tree(process_tree);
     seen = self.child_events.load(std::memory_order_relaxed);
     bool candidates = false;
@@ -196,6 +201,9 @@ Result<WaitResult> try_wait(Process& self, int32_t which, uint32_t& seen) {
         if (!matches(self, child, which)) continue;
         if (child.state == ProcessState::Zombie) return reap(self, child);
         candidates = true;
+        int option = child.stop_event == 0xffff ? WCONTINUED : WUNTRACED;
+        if (child.stop_event != 0 && (options & option) != 0)
+            return WaitResult{child.pid, std::exchange(child.stop_event, 0), {}};
     }
     if (!candidates) return Error(ECHILD);
     return WaitResult{};
@@ -207,7 +215,7 @@ Result<WaitResult> wait_for_child(int32_t which, int options) {
     Process& self = current_process();
     for (;;) {
         uint32_t seen;
-        WaitResult result = TRY(try_wait(self, which, seen));
+        WaitResult result = TRY(try_wait(self, which, options, seen));
         if (result.pid != 0 || (options & WNOHANG) != 0) return result;
         TRY(wait_until(self.child_wait, [&] {
             return self.child_events.load(std::memory_order_relaxed) != seen;

@@ -72,6 +72,9 @@ Result<Thread*> create_thread(const CloneRequest& request) {
     }
     copy_registers(parent, *child, request);
     signal_init_thread(*child, &parent);
+    // A thread has another stack, so the parent's alternate one is not for it.
+    bool shares_stack = (request.flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM;
+    if (!shares_stack) signal_stack(*child) = signal_stack(parent);
     child->affinity.store(parent.affinity.load(std::memory_order_relaxed),
                           std::memory_order_relaxed);
     if ((request.flags & CLONE_CHILD_CLEARTID) != 0)

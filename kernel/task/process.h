@@ -66,8 +66,13 @@ struct Process {
     WaitQueue child_wait;                  // wait4 sleeps here
     std::atomic<uint32_t> child_events{0}; // counts what wait4 may want to look at
     VforkWait* vfork = nullptr;            // guarded by process_tree
-    std::atomic<bool> stopped{false};      // by a stop signal, until SIGCONT or SIGKILL
+    // Stopped by a stop signal, until SIGCONT or SIGKILL; written under lock.
+    std::atomic<bool> stopped{false};
+    bool stop_wanted = false;              // no SIGCONT since the last stop signal; guarded by lock
+    int16_t stop_signal = 0;               // guarded by lock
     WaitQueue stop_wait;
+    bool stop_reported = false;            // what the parent knows; guarded by process_tree
+    uint32_t stop_event = 0;               // for wait4, 0: none; guarded by process_tree
 
     AddressSpace* space = nullptr;
     FdTable* files = nullptr;              // shared with CLONE_FILES
@@ -117,8 +122,9 @@ struct WaitResult {
     uint32_t status;
     Usage used;  // by the child and those it has waited for
 };
-// Waits for a child and frees it. `which`: > 0 that pid, 0 the caller's group, -1 any, < -1
-// the group -which. ECHILD; kERESTARTSYS.
+// Waits for a child to end, which frees it, or to stop or go on (WUNTRACED,
+// WCONTINUED). `which`: > 0 that pid, 0 the caller's group, -1 any, < -1 the group
+// -which. ECHILD; kERESTARTSYS.
 Result<WaitResult> wait_for_child(int32_t which, int options);
 
 // By all threads, dead ones included.
@@ -140,15 +146,20 @@ class ProcessWalk {
 // thread that becomes it. Panics with the reason when the program cannot be run.
 [[noreturn]] void start_init(const char* path);
 
-// Sends a signal: to all of a group, or to one thread. ESRCH. Any thread context; process_tree not held.
-Result<void> signal_process_group(int32_t group, int signal);
-// The caller sees to it that the thread lives: itself, or under its process's lock.
-void signal_thread(Thread& thread, int signal);
+// Sends a signal: to all of a group. Any thread context; process_tree not held.
+void signal_process_group(int32_t group, int signal);
+// To one thread, under its process's lock.
+void signal_thread(Thread& thread, int signal, SignalSource source);
 // To a process that the caller knows to live: under process_tree, or its own timer. Any
 // context.
-void post_signal(Process& process, int signal);
-// Under process_tree: to all of a group; false when there is none.
-bool post_group_signal(int32_t group, int signal);
+void post_signal(Process& process, int signal, SignalSource source = {});
+// To all of a group; false when there is none.
+bool post_group_signal(int32_t group, int signal, SignalSource source = {})
+    REQUIRES(process_tree);
+// The parent gets `signal` (0: none) and looks whether wait4 has something.
+void child_changed(Process& child, int signal, SignalSource source) REQUIRES(process_tree);
+// Takes `set` out of all pending sets. Under the process's lock.
+void discard_signals(Process& process, SignalSet set);
 // Tells the other threads of the calling one's process of signals that it will not take.
 void retarget_signals(Process& process);
 
@@ -160,6 +171,9 @@ constexpr uint32_t wait_status_exited(int code) { return (code & 0xff) << 8; }
 // The slow path back to user mode: exit, signals, reschedule (main.cc makes it the hook).
 void task_return_to_user(TrapFrame& frame);
 void task_init();
+// For the terminals (tty_init): the leader of a session with a terminal has ended. Called under
+// process_tree.
+extern void (*session_ended)(Process& leader);
 
 // clone(2): a new thread or process. Returns its id. EINVAL, EAGAIN, ENOMEM.
 struct CloneRequest {

@@ -15,6 +15,8 @@ Result<void> link_thread(Process& process, Thread& thread);
 
 // ---- exit.cc ----
 
+inline constexpr uint32_t kCoreDumped = 0x80;  // in a wait status
+
 // exit_group for a caller that has to clean up first: the thread ends on its way to user mode.
 void begin_exit_group(uint32_t wait_status);
 

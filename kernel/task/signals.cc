@@ -6,7 +6,7 @@
 // the signal in that moment) the others are told: retarget_signals.
 #include "kernel/arch/x86.h"
 #include "kernel/base/log.h"
-#include "kernel/task/process.h"
+#include "kernel/task/job_control.h"
 #include "kernel/task/process_private.h"
 
 namespace {
@@ -20,18 +20,28 @@ bool spares_init(const Process& process, int signal) {
     return process.signals.actions->get(signal).handler == abi::kSigDefault;
 }
 
-void resume_for(Process& process, int signal) {
-    if (signal != SIGCONT && signal != SIGKILL) return;
-    if (process.stopped.exchange(false, std::memory_order_seq_cst))
-        wake_all(process.stop_wait);
+// What sending `signal` does to stopping and going on, before it is pending itself.
+void settle_stop(Process& process, int signal) REQUIRES(process.lock) {
+    discard_signals(process, job_control_cancels(signal));
+    bool stop = (signal_bit(signal) & kStopSignals) != 0;
+    if (!stop && signal != SIGCONT && signal != SIGKILL) return;
+    process.stop_wanted = stop;
+    if (!stop && process.stopped.exchange(false)) wake_all(process.stop_wait);
 }
 
-void stop_group(Process& process) {
-    process.stopped.store(true, std::memory_order_seq_cst);
-    SpinGuard guard(process.lock);
-    for (Thread& thread : process.threads) {
-        if (&thread != current_thread()) notify_attention(thread, kAttentionSignal);
+void stop_process(Process& process, int signal) {
+    MutexGuard tree(process_tree);
+    if (!job_control_stops(process, signal)) return;
+    {
+        SpinGuard guard(process.lock);
+        if (!process.stop_wanted) return;  // SIGCONT came after the signal was taken
+        process.stop_signal = static_cast<int16_t>(signal);
+        process.stopped.store(true);
+        for (Thread& thread : process.threads) {
+            if (&thread != current_thread()) notify_attention(thread, kAttentionSignal);
+        }
     }
+    job_control_report(process);
 }
 
 void wait_while_stopped(Thread& thread, Process& process) {
@@ -42,6 +52,8 @@ void wait_while_stopped(Thread& thread, Process& process) {
                    (thread.attention.load(std::memory_order_relaxed) & kAttentionExit) != 0;
         },
         WaitMode::Uninterruptible);
+    MutexGuard tree(process_tree);
+    if (!kill_pending(thread)) job_control_report(process);
 }
 
 void carry_out_signals(Thread& thread, TrapFrame& frame) {
@@ -51,9 +63,8 @@ void carry_out_signals(Thread& thread, TrapFrame& frame) {
         if (signal != 0) {
             DefaultAction action = default_action(signal);
             if (action == DefaultAction::Stop) {
-                stop_group(process);
+                stop_process(process, signal);
             } else {
-                constexpr uint32_t kCoreDumped = 0x80;
                 bool core = action == DefaultAction::CoreDump;
                 exit_group(static_cast<uint32_t>(signal) | (core ? kCoreDumped : 0));
             }
@@ -69,43 +80,51 @@ void carry_out_signals(Thread& thread, TrapFrame& frame) {
 
 }  // namespace
 
-void post_signal(Process& process, int signal) {
+void discard_signals(Process& process, SignalSet set) {
+    if (set == 0) return;
+    process.signals.pending.fetch_and(~set, std::memory_order_relaxed);
+    for (Thread& thread : process.threads) signal_discard(thread, set);
+}
+
+void post_signal(Process& process, int signal, SignalSource source) {
     SpinGuard guard(process.lock);
     if (process.threads.empty()) return;  // a zombie
     if (spares_init(process, signal)) return;
+    settle_stop(process, signal);
     Thread* target = nullptr;
     for (Thread& thread : process.threads) {
-        if ((signal_mask(thread) & signal_bit(signal)) != 0) continue;
+        if (!signal_accepts(thread, signal)) continue;
         target = &thread;
         break;
     }
-    if (signal_post_group(process.signals, signal, target == nullptr))
+    process.signals.sources[signal - 1].store(source, std::memory_order_relaxed);
+    bool blocked = target == nullptr || (signal_mask(*target) & signal_bit(signal)) != 0;
+    if (signal_post_group(process.signals, signal, blocked) && target != nullptr)
         notify_attention(*target, kAttentionSignal);
-    resume_for(process, signal);
 }
 
-void signal_thread(Thread& thread, int signal) {
+void signal_thread(Thread& thread, int signal, SignalSource source) {
     Process& process = *thread.process;
     if (spares_init(process, signal)) return;
+    settle_stop(process, signal);
+    process.signals.sources[signal - 1].store(source, std::memory_order_relaxed);
     if (signal_post_thread(thread, process.signals, signal))
         notify_attention(thread, kAttentionSignal);
-    resume_for(process, signal);
 }
 
-bool post_group_signal(int32_t group, int signal) {
+bool post_group_signal(int32_t group, int signal, SignalSource source) {
     bool found = false;
     for (Process& process : all_processes) {
         if (process.group != group) continue;
         found = true;
-        if (signal != 0) post_signal(process, signal);
+        if (signal != 0) post_signal(process, signal, source);
     }
     return found;
 }
 
-Result<void> signal_process_group(int32_t group, int signal) {
+void signal_process_group(int32_t group, int signal) {
     MutexGuard guard(process_tree);
-    if (!post_group_signal(group, signal)) return Error(ESRCH);
-    return {};
+    (void)post_group_signal(group, signal);
 }
 
 void retarget_signals(Process& process) {
@@ -118,7 +137,7 @@ void retarget_signals(Process& process) {
 
 SignalGroup& signal_group(Thread& thread) { return thread.process->signals; }
 
-void signal_fault(int signal, TrapFrame& frame, VirtAddr address) {
+void signal_fault(int signal, int code, TrapFrame& frame, VirtAddr address) {
     Thread& thread = *current_thread();
     Process& process = *thread.process;
     uint64_t handler = process.signals.actions->get(signal).handler;
@@ -132,6 +151,8 @@ void signal_fault(int signal, TrapFrame& frame, VirtAddr address) {
     if (handler == abi::kSigDefault)
         log_info("pid %d (%s): %s at rip %#lx address %#lx rsp %#lx", process.pid, thread.name,
                  signal_name(signal), frame.rip, address, frame.rsp);
+    thread.fault_code = code;
+    thread.fault_address = code == SI_KERNEL ? 0 : address;
     signal_post_thread(thread, process.signals, signal);
     thread.set_attention(kAttentionSignal);
 }

@@ -32,8 +32,7 @@ void Terminal::send_noted_signals() {
     int32_t group = foreground_group();
     if (group == 0) return;
     for (; signals != 0; signals &= signals - 1) {
-        // ESRCH: the group has ended meanwhile.
-        (void)signal_process_group(group, __builtin_ctzll(signals) + 1);
+        signal_process_group(group, __builtin_ctzll(signals) + 1);
     }
 }
 
@@ -219,13 +218,7 @@ void Terminal::hang_up() {
     }
     {
         MutexGuard tree(process_tree);
-        // The session's leader is the process of that number (POSIX XBD 11.1.11).
-        Process* leader = session_ != 0 ? find_process(session_) : nullptr;
-        for (int signal : {SIGHUP, SIGCONT}) {
-            if (leader != nullptr) post_signal(*leader, signal);
-            if (foreground_ != 0) (void)post_group_signal(foreground_, signal);
-        }
-        detach_session();
+        end_session();
     }
     input_changed();
     room_changed();

@@ -61,6 +61,8 @@ class Terminal : private LineHost {
     // The device is gone (the master closed): readers get end of file, writers EIO, the
     // session SIGHUP and SIGCONT.
     void hang_up();
+    // The session loses this terminal: SIGHUP and SIGCONT for its leader and the foreground.
+    void end_session() REQUIRES(process_tree);
     // Usable again after hang_up, as new (the next user of a PTY pair).
     void reset();
     void set_window_size(const abi::WindowSize& size);

@@ -5,36 +5,13 @@
 // Lock order: process_tree, then the terminal's mutex. `session_` and `foreground_` are
 // written under process_tree and read without it where a stale answer does no harm.
 #include "kernel/mm/user_access.h"
+#include "kernel/task/job_control.h"
 #include "kernel/tty/terminal.h"
 
 namespace {
 
 // The calling process, or nullptr in a kernel thread.
 Process* calling_process() { return current_thread()->process; }
-
-bool blocks_or_ignores(Process& process, int signal) {
-    if ((signal_mask(*current_thread()) & signal_bit(signal)) != 0) return true;
-    return process.signals.actions->get(signal).handler == abi::kSigIgnore;
-}
-
-// An orphaned group has no member whose parent is of the same session but another group
-// (POSIX XBD 3.264): nobody would ever continue it, so it must not be stopped.
-bool group_is_orphaned(int32_t group, int32_t session) {
-    MutexGuard tree(process_tree);
-    for (Process& process : all_processes) {
-        const Process* parent = process.parent;
-        if (process.group != group || parent == nullptr) continue;
-        if (parent->session == session && parent->group != group) return false;
-    }
-    return true;
-}
-
-bool group_exists(int32_t group, int32_t session) REQUIRES(process_tree) {
-    for (Process& process : all_processes) {
-        if (process.group == group && process.session == session) return true;
-    }
-    return false;
-}
 
 }  // namespace
 
@@ -47,18 +24,17 @@ Result<void> Terminal::check_foreground(Use use) {
     if (process == nullptr || !controls(*process)) return {};
     const int32_t foreground = foreground_group();
     if (foreground == 0 || process->group == foreground) [[likely]] return {};
-    bool write = use != Use::Read, to_stop = use == Use::Change;
     if (use == Use::Write) {
         MutexGuard guard(mutex_);
-        to_stop = (line_.termios.lflag & TOSTOP) != 0;
+        if ((line_.termios.lflag & TOSTOP) == 0) return {};
     }
-    bool ignored = blocks_or_ignores(*process, write ? SIGTTOU : SIGTTIN);
-    bool orphaned = group_is_orphaned(process->group, process->session);
-    int verdict = job_control_check(process->group, foreground, write, to_stop, ignored,
-                                    orphaned);
+    MutexGuard tree(process_tree);
+    Thread& thread = *current_thread();
+    int verdict = job_control_check(thread, use == Use::Read ? SIGTTIN : SIGTTOU);
     if (verdict == 0) return {};
     if (verdict < 0) return Error(-verdict);
-    (void)signal_process_group(process->group, verdict);
+    (void)post_group_signal(process->group, verdict);
+    thread.set_attention(kAttentionSignal);  // whichever thread takes it, this call restarts
     return Error(kERESTARTSYS);
 }
 
@@ -85,6 +61,16 @@ Result<void> Terminal::become_controlling(bool steal) {
     return {};
 }
 
+void Terminal::end_session() {
+    // The session's leader is the process of that number (POSIX XBD 11.1.11).
+    Process* leader = session_ != 0 ? find_process(session_) : nullptr;
+    for (int signal : {SIGHUP, SIGCONT}) {
+        if (leader != nullptr) post_signal(*leader, signal);
+        if (foreground_ != 0) (void)post_group_signal(foreground_, signal);
+    }
+    detach_session();
+}
+
 // No process has this terminal as its controlling one any more.
 void Terminal::detach_session() {
     session_ = 0;
@@ -98,10 +84,10 @@ Result<void> Terminal::set_foreground(VirtAddr argument) {
     Process* process = calling_process();
     if (process == nullptr || !controls(*process)) return Error(ENOTTY);
     TRY(check_foreground(Use::Change));
-    if (group <= 0) return Error(EINVAL);
+    if (group < 0) return Error(EINVAL);
     MutexGuard tree(process_tree);
     if (!controls(*process)) return Error(ENOTTY);
-    if (!group_exists(group, process->session)) return Error(EPERM);
+    TRY(job_control_may_lead(group, process->session));
     foreground_ = group;
     return {};
 }
@@ -148,8 +134,7 @@ void Terminal::set_window_size(const abi::WindowSize& size) {
         if (size == window_) return;
         window_ = size;
     }
-    if (int32_t group = foreground_group(); group != 0)
-        (void)signal_process_group(group, SIGWINCH);
+    if (int32_t group = foreground_group(); group != 0) signal_process_group(group, SIGWINCH);
 }
 
 // ---- ioctl(2) ----

@@ -38,21 +38,19 @@ void finish_interrupted_call(Thread& thread, TrapFrame& frame, bool handled, boo
 
 int signal_deliver(Thread& thread, SignalGroup& group, TrapFrame& frame) {
     bool handled = false, restart = true;
-    int fatal = 0;
-    while (int signal = signal_take(thread, group)) {
+    while (int signal = signal_take(thread, group, ~signal_mask(thread))) {
         abi::SigAction action = group.actions->get(signal);
         if (action.handler == abi::kSigIgnore) continue;
         if (action.handler == abi::kSigDefault || (signal_bit(signal) & kFaultSignals) != 0) {
             DefaultAction by_default = default_action(signal);
             if (by_default == DefaultAction::Ignore) continue;
             if (by_default == DefaultAction::Continue) continue;
-            fatal = signal;
-            break;
+            return signal;  // how the call ends shows after a stop
         }
         handled = true;
         if ((action.flags & SA_RESTART) == 0) restart = false;
     }
     finish_interrupted_call(thread, frame, handled, restart);
-    if (fatal == 0) signal_restore_mask(thread);
-    return fatal;
+    signal_restore_mask(thread);
+    return 0;
 }

@@ -18,7 +18,8 @@ namespace {
 
 struct SignalState {
     std::atomic<SignalSet> pending{0};
-    std::atomic<SignalSet> mask{0};  // written by the thread itself, read by posters
+    std::atomic<SignalSet> mask{0};     // written by the thread itself, read by posters
+    std::atomic<SignalSet> awaited{0};  // the same
     SignalSet saved_mask = 0;        // while has_saved_mask
     bool has_saved_mask = false;
     SignalStack stack;
@@ -26,15 +27,6 @@ struct SignalState {
 
 SignalState& state_of(const Thread& thread) {
     return const_cast<Thread&>(thread).signal_lab.get<SignalState>();
-}
-
-// A stop signal and SIGCONT cancel each other while pending (POSIX XSH 2.4.1).
-void cancel_opposite(std::atomic<SignalSet>& pending, int signal) {
-    if (signal == SIGCONT) {
-        pending.fetch_and(~kStopSignals, std::memory_order_relaxed);
-    } else if ((signal_bit(signal) & kStopSignals) != 0) {
-        pending.fetch_and(~signal_bit(SIGCONT), std::memory_order_relaxed);
-    }
 }
 
 }  // namespace
@@ -73,19 +65,25 @@ void signal_restore_mask(Thread& thread) {
 SignalStack& signal_stack(Thread& thread) { return state_of(thread).stack; }
 
 bool signal_post_thread(Thread& thread, SignalGroup& group, int signal) {
-    SignalState& state = state_of(thread);
-    cancel_opposite(state.pending, signal);
     bool blocked = (signal_mask(thread) & signal_bit(signal)) != 0;
     if (group.actions->ignores(signal) && !blocked) return false;
-    state.pending.fetch_or(signal_bit(signal), std::memory_order_seq_cst);
-    return !blocked;
+    state_of(thread).pending.fetch_or(signal_bit(signal), std::memory_order_seq_cst);
+    return true;
 }
 
 bool signal_post_group(SignalGroup& group, int signal, bool blocked) {
-    cancel_opposite(group.pending, signal);
     if (group.actions->ignores(signal) && !blocked) return false;
     group.pending.fetch_or(signal_bit(signal), std::memory_order_seq_cst);
-    return !blocked;
+    return true;
+}
+
+void signal_await(Thread& thread, SignalSet set) {
+    state_of(thread).awaited.store(set, std::memory_order_seq_cst);
+}
+
+bool signal_accepts(const Thread& thread, int signal) {
+    SignalSet awaited = state_of(thread).awaited.load(std::memory_order_relaxed);
+    return ((~signal_mask(thread) | awaited) & signal_bit(signal)) != 0;
 }
 
 void signal_discard(Thread& thread, SignalSet set) {
@@ -101,10 +99,10 @@ bool signal_deliverable(const Thread& thread, const SignalGroup& group) {
     return (signal_pending_set(thread, group) & ~signal_mask(thread)) != 0;
 }
 
-int signal_take(Thread& thread, SignalGroup& group) {
+int signal_take(Thread& thread, SignalGroup& group, SignalSet wanted) {
     SignalState& state = state_of(thread);
     for (;;) {
-        SignalSet ready = signal_pending_set(thread, group) & ~signal_mask(thread);
+        SignalSet ready = signal_pending_set(thread, group) & wanted;
         if (ready == 0) return 0;
         if ((ready & kFaultSignals) != 0) ready &= kFaultSignals;
         int signal = std::countr_zero(ready) + 1;

@@ -84,15 +84,11 @@ Result<void> save_fpu(Thread& thread, VirtAddr address) {
     return copy_to_user(address + size, &abi::kFpXstateMagic2, sizeof(uint32_t));
 }
 
-bool on_stack(const SignalStack& stack, VirtAddr rsp) {
-    return rsp > stack.address && rsp - stack.address <= stack.size;
-}
-
 Result<void> call_handler(Thread& thread, TrapFrame& frame, int signal,
                           const abi::SigAction& action, SignalSet old_mask) {
     SignalStack& stack = signal_stack(thread);
     VirtAddr rsp = frame.rsp - kRedZone;
-    if ((action.flags & SA_ONSTACK) != 0 && stack.size != 0 && !on_stack(stack, frame.rsp))
+    if ((action.flags & SA_ONSTACK) != 0 && stack.size != 0 && !stack.contains(frame.rsp))
         rsp = stack.address + stack.size;
     VirtAddr fpu = round_down(rsp - cpu_features.xsave_size - 4, kFpuAlign);
     // At the handler's first instruction RSP is 8 below a multiple of 16, as after a CALL.
@@ -108,9 +104,8 @@ Result<void> call_handler(Thread& thread, TrapFrame& frame, int signal,
     saved.user.context.fpu_state = fpu;
     saved.user.context.old_mask = old_mask;
     saved.user.mask = old_mask;
-    saved.info.signal = signal;
-    bool fault = (signal_bit(signal) & kFaultSignals) != 0;
-    saved.info.code = fault ? abi::kSiKernel : abi::kSiUser;
+    saved.user.context.cr2 = thread.fault_address;
+    saved.info = signal_info(thread, signal_group(thread), signal);
     TRY(save_fpu(thread, fpu));
     TRY(copy_to_user(top, &saved, sizeof saved));
 
@@ -128,15 +123,14 @@ Result<void> call_handler(Thread& thread, TrapFrame& frame, int signal,
 }  // namespace
 
 int signal_deliver(Thread& thread, SignalGroup& group, TrapFrame& frame) {
-    while (int signal = signal_take(thread, group)) {
+    while (int signal = signal_take(thread, group, ~signal_mask(thread))) {
         abi::SigAction action = group.actions->get(signal);
         if (action.handler == abi::kSigIgnore) continue;
         if (action.handler == abi::kSigDefault) {
             DefaultAction by_default = default_action(signal);
             if (by_default == DefaultAction::Ignore) continue;
             if (by_default == DefaultAction::Continue) continue;
-            if (by_default == DefaultAction::Stop) finish_interrupted_call(thread, frame, nullptr);
-            return signal;
+            return signal;  // how the call ends shows after the stop
         }
         finish_interrupted_call(thread, frame, &action);
         // What rt_sigreturn restores is the mask from before a sigsuspend.
