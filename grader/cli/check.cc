@@ -46,7 +46,8 @@ std::vector<Part> common_parts(uint64_t seed) {
         {"boot-icount-twice", 40, "grader/checks/deterministic.sh"},
         {"posix", 90, run + "--smp 4 -- '/tests/posix > /tmp/log; status=$?; "
                             "grep -v ^ok /tmp/log; exit $status'"},
-        {"signals", 40, run + "--smp 2 -- /tests/signals"},
+        {"signals", 40, run + "--smp 2 -- /tests/signals stop"},
+        {"jobs", 60, "for n in 1 2 4; do " + run + "--smp $n -- /tests/jobs || exit 1; done"},
         {"threads", 60, "for n in 1 2 4; do " + run + "--smp $n -- "
                         "'/tests/threads-musl && /tests/threads-glibc' || exit 1; done"},
         {"programs", 120, "grader/checks/programs.sh --smp 2"},

@@ -9,8 +9,8 @@
 namespace abi {
 
 struct SignalContext {
-    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
-    uint64_t rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags;
+    // r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags
+    uint64_t registers[18];
     uint16_t cs, gs, fs, ss;
     uint64_t error, trap, old_mask, cr2;
     uint64_t fpu_state;  // user address, 0: none saved

@@ -11,13 +11,6 @@ constexpr SignalSet kIgnoredByDefault = signal_bit(SIGCHLD) | signal_bit(SIGURG)
 constexpr SignalSet kDumpCore = kFaultSignals | signal_bit(SIGQUIT) | signal_bit(SIGABRT) |
                                 signal_bit(SIGXCPU) | signal_bit(SIGXFSZ);
 
-constexpr const char* kNames[32] = {
-    "SIG0",    "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",    "SIGTRAP", "SIGABRT",
-    "SIGBUS",  "SIGFPE",  "SIGKILL",   "SIGUSR1", "SIGSEGV",   "SIGUSR2", "SIGPIPE",
-    "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",
-    "SIGTTIN", "SIGTTOU", "SIGURG",    "SIGXCPU", "SIGXFSZ",   "SIGVTALRM", "SIGPROF",
-    "SIGWINCH", "SIGIO",  "SIGPWR",    "SIGSYS"};
-
 }  // namespace
 
 DefaultAction default_action(int signal) {
@@ -26,10 +19,6 @@ DefaultAction default_action(int signal) {
     if ((bit & kIgnoredByDefault) != 0) return DefaultAction::Ignore;
     if ((bit & kStopSignals) != 0) return DefaultAction::Stop;
     return (bit & kDumpCore) != 0 ? DefaultAction::CoreDump : DefaultAction::Terminate;
-}
-
-const char* signal_name(int signal) {
-    return signal > 0 && signal < 32 ? kNames[signal] : "a real-time signal";
 }
 
 siginfo_t signal_info(Thread& thread, const SignalGroup& group, int signal) {

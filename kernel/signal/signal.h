@@ -35,7 +35,6 @@ inline constexpr int kERESTARTNOHAND = 514;  // restarts only when no handler ra
 
 enum class DefaultAction : uint8_t { Terminate, CoreDump, Ignore, Stop, Continue };
 DefaultAction default_action(int signal);
-const char* signal_name(int signal);  // "SIGSEGV", "SIGRTMIN+2" as "SIG36"
 
 // Actions of a thread group, apart from the Process because CLONE_SIGHAND shares them and
 // because they are large. Counted references.
@@ -128,6 +127,13 @@ SignalSet signal_pending_set(const Thread& thread, const SignalGroup& group);
 // Takes the next pending signal of `wanted` out of the sets (synchronous faults first, then
 // the lowest number); 0: none.
 int signal_take(Thread& thread, SignalGroup& group, SignalSet wanted);
+
+// The registers of an interrupted context in the order of abi::SignalContext.
+inline constexpr uint64_t TrapFrame::*kContextOrder[] = {
+    &TrapFrame::r8,  &TrapFrame::r9,  &TrapFrame::r10, &TrapFrame::r11, &TrapFrame::r12,
+    &TrapFrame::r13, &TrapFrame::r14, &TrapFrame::r15, &TrapFrame::rdi, &TrapFrame::rsi,
+    &TrapFrame::rbp, &TrapFrame::rbx, &TrapFrame::rdx, &TrapFrame::rax, &TrapFrame::rcx,
+    &TrapFrame::rsp, &TrapFrame::rip, &TrapFrame::rflags};
 
 // ---- Lab 6, deliver.cc ----
 

@@ -149,8 +149,8 @@ void signal_fault(int signal, int code, TrapFrame& frame, VirtAddr address) {
         handler = abi::kSigDefault;
     }
     if (handler == abi::kSigDefault)
-        log_info("pid %d (%s): %s at rip %#lx address %#lx rsp %#lx", process.pid, thread.name,
-                 signal_name(signal), frame.rip, address, frame.rsp);
+        log_info("pid %d (%s): signal %d at rip %#lx address %#lx rsp %#lx", process.pid, thread.name,
+                 signal, frame.rip, address, frame.rsp);
     thread.fault_code = code;
     thread.fault_address = code == SI_KERNEL ? 0 : address;
     signal_post_thread(thread, process.signals, signal);

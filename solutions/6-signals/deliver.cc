@@ -52,12 +52,8 @@ void finish_interrupted_call(Thread& thread, TrapFrame& frame, const abi::SigAct
 
 void fill_context(abi::SignalContext& context, const TrapFrame& frame) {
     context = {};
-    context.r8 = frame.r8, context.r9 = frame.r9, context.r10 = frame.r10;
-    context.r11 = frame.r11, context.r12 = frame.r12, context.r13 = frame.r13;
-    context.r14 = frame.r14, context.r15 = frame.r15, context.rdi = frame.rdi;
-    context.rsi = frame.rsi, context.rbp = frame.rbp, context.rbx = frame.rbx;
-    context.rdx = frame.rdx, context.rax = frame.rax, context.rcx = frame.rcx;
-    context.rsp = frame.rsp, context.rip = frame.rip, context.rflags = frame.rflags;
+    for (size_t i = 0; i < std::size(kContextOrder); i++)
+        context.registers[i] = frame.*kContextOrder[i];
     context.cs = static_cast<uint16_t>(frame.cs);
     context.ss = static_cast<uint16_t>(frame.ss);
     context.error = frame.error;

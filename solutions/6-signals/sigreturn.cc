@@ -41,13 +41,9 @@ Result<void> restore_fpu(Thread& thread, VirtAddr address) {
 }
 
 void restore_registers(TrapFrame& frame, const abi::SignalContext& context) {
-    frame.r8 = context.r8, frame.r9 = context.r9, frame.r10 = context.r10;
-    frame.r11 = context.r11, frame.r12 = context.r12, frame.r13 = context.r13;
-    frame.r14 = context.r14, frame.r15 = context.r15, frame.rdi = context.rdi;
-    frame.rsi = context.rsi, frame.rbp = context.rbp, frame.rbx = context.rbx;
-    frame.rdx = context.rdx, frame.rax = context.rax, frame.rcx = context.rcx;
-    frame.rsp = context.rsp, frame.rip = context.rip;
-    frame.rflags = (context.rflags & kUserFlags) | kFixedFlags;
+    for (size_t i = 0; i < std::size(kContextOrder); i++)
+        frame.*kContextOrder[i] = context.registers[i];
+    frame.rflags = (frame.rflags & kUserFlags) | kFixedFlags;
     frame.cs = USER_CS | 3;
     frame.ss = USER_DS | 3;
     frame.vector = 0;  // no system call that could restart

@@ -1,6 +1,6 @@
 // Signals as far as no handler runs: default actions, ignoring, blocking, wait status, faults.
 //
-//   signals [stop]      with "stop" also job-control stops (lab 6)
+//   signals [stop]      with "stop" also stops, handlers and waiting (lab 6)
 //
 // Every check runs in a child that should die of something, and looks at its wait status.
 #include <errno.h>
@@ -341,19 +341,206 @@ void test_instruction_faults() {
 
 // --- stopping --------------------------------------------------------------------------------
 
+volatile sig_atomic_t caught = 0;
+siginfo_t caught_info;
+
+void catch_signal(int signal, int flags) {
+    struct sigaction action {};
+    action.sa_flags = flags | SA_SIGINFO;
+    action.sa_sigaction = [](int, siginfo_t* info, void*) {
+        caught = caught + 1;
+        caught_info = *info;
+    };
+    sigaction(signal, &action, nullptr);
+}
+
 void test_stop() {
-    pid_t child = start_child([] { return sleep_ms(50), 11; });
+    int ends[2];
+    check_works("pipe_to_child", pipe(ends));
+    catch_signal(SIGCHLD, 0);
+    pid_t child = start_child([&] {
+        char byte;
+        close(ends[1]);
+        read(ends[0], &byte, 1);
+        return 11;
+    });
+    setpgid(child, child);  // in a job of ours; an orphaned group would not stop
     int status = 0;
-    check_works("stop", kill(child, SIGSTOP));
-    check_equal("wait_untraced", child, waitpid(child, &status, WUNTRACED));
-    check("is_stopped", WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
-    sleep_ms(100);
-    check_equal("stays_stopped", 0, waitpid(child, &status, WNOHANG));
-    check_works("continue", kill(child, SIGCONT));
-    check_equal("wait_continued", child, waitpid(child, &status, WCONTINUED));
-    check("is_continued", WIFCONTINUED(status));
+    for (int signal : {SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU}) {
+        caught = 0;
+        check_works("stop", kill(child, signal));
+        check_equal("wait_untraced", child, waitpid(child, &status, WUNTRACED));
+        check("is_stopped", WIFSTOPPED(status) && WSTOPSIG(status) == signal);
+        check("told_of_stop", caught > 0 && caught_info.si_code == CLD_STOPPED &&
+                                  caught_info.si_pid == child && caught_info.si_status == signal);
+        check_equal("reported_once", 0, waitpid(child, &status, WNOHANG | WUNTRACED));
+        check_works("term_waits", kill(child, SIGURG));
+        check_equal("stays_stopped", 0, waitpid(child, &status, WNOHANG | WCONTINUED));
+        caught = 0;
+        check_works("continue", kill(child, SIGCONT));
+        check_equal("wait_continued", child, waitpid(child, &status, WCONTINUED));
+        check("is_continued", WIFCONTINUED(status));
+        while (caught == 0) sleep_ms(1);  // Linux tells after wait4 could see it
+        check("told_of_continue", caught > 0 && caught_info.si_code == CLD_CONTINUED);
+    }
+    catch_signal(SIGCHLD, SA_NOCLDSTOP);
+    caught = 0;
+    kill(child, SIGSTOP);
+    check_equal("wait_untold", child, waitpid(child, &status, WUNTRACED));
+    kill(child, SIGCONT);
+    check_equal("wait_untold_continue", child, waitpid(child, &status, WCONTINUED));
+    check_equal("no_child_stop", 0, caught);
+    close(ends[1]);
     check_exited("ran_to_end", 11, wait_status(child));
+    check("told_of_end", caught == 1 && caught_info.si_code == CLD_EXITED &&
+                             caught_info.si_pid == child && caught_info.si_status == 11);
     check_kill_reaches("kill_stopped", SIGKILL, [] { return kill(getpid(), SIGSTOP); });
+    signal(SIGCHLD, SIG_DFL);
+    close(ends[0]);
+}
+
+sigset_t set_of(std::initializer_list<int> signals) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int signal : signals) sigaddset(&set, signal);
+    return set;
+}
+
+void test_cancel() {
+    sigset_t both = set_of({SIGTSTP, SIGCONT}), pending;
+    sigprocmask(SIG_BLOCK, &both, nullptr);
+    kill(getpid(), SIGTSTP);
+    kill(getpid(), SIGCONT);
+    sigpending(&pending);
+    check("cont_cancels_stop", !sigismember(&pending, SIGTSTP) && sigismember(&pending, SIGCONT));
+    kill(getpid(), SIGTSTP);
+    sigpending(&pending);
+    check("stop_cancels_cont", sigismember(&pending, SIGTSTP) && !sigismember(&pending, SIGCONT));
+    kill(getpid(), SIGCONT);
+    sigprocmask(SIG_UNBLOCK, &both, nullptr);
+    // Alone with its group in its session: nobody could continue it.
+    check_exited("orphans_do_not_stop", 12, run_child([] {
+                     setsid();
+                     kill(getpid(), SIGTSTP);
+                     return 12;
+                 }));
+}
+
+void test_wait_for_signal() {
+    sigset_t set = set_of({SIGUSR1, SIGCHLD, SIGRTMIN + 1});
+    timespec none = {0, 0}, some = {0, 20'000'000};
+    siginfo_t info = {};
+    sigprocmask(SIG_BLOCK, &set, nullptr);
+    check_fails("timedwait_none", EAGAIN, sigtimedwait(&set, &info, &none));
+    check_fails("timedwait_times_out", EAGAIN, sigtimedwait(&set, &info, &some));
+    kill(getpid(), SIGUSR1);
+    check_equal("timedwait_pending", SIGUSR1, sigtimedwait(&set, &info, &none));
+    check("timedwait_info", info.si_code == SI_USER && info.si_pid == getpid());
+    pid_t child = start_child([] { return sleep_ms(20), kill(getppid(), SIGRTMIN + 1), pause(); });
+    check_equal("timedwait_sleeps", SIGRTMIN + 1, sigwaitinfo(&set, &info));
+    check_equal("timedwait_sender", child, info.si_pid);
+    kill(child, SIGKILL);
+    check_equal("timedwait_child", SIGCHLD, sigwaitinfo(&set, &info));
+    check("timedwait_child_killed", info.si_code == CLD_KILLED && info.si_status == SIGKILL);
+    check_killed("timedwait_child_ended", SIGKILL, wait_status(child));
+    sigset_t usr2 = set_of({SIGUSR2});
+    catch_signal(SIGUSR2, SA_RESTART);
+    child = start_child([] { return sleep_ms(20), kill(getppid(), SIGUSR2), pause(); });
+    // The call itself: musl's goes on after EINTR.
+    check_fails("timedwait_interrupted", EINTR,
+                syscall(SYS_rt_sigtimedwait, &set, nullptr, nullptr, 8l));
+    kill(child, SIGKILL);
+    wait_status(child);
+    while (sigtimedwait(&set, &info, &none) > 0) {}
+    sigprocmask(SIG_UNBLOCK, &set, nullptr);
+    sigprocmask(SIG_UNBLOCK, &usr2, nullptr);
+}
+
+// A stop and a continue in the middle of a sleep: it goes on to its end, not again from its start.
+void test_stopped_sleeps() {
+    auto check_sleep = [](const char* name, int (*sleep_300)()) {
+        pid_t child = start_child([&] { return sleep_300(); });
+        timespec from, to;
+        clock_gettime(CLOCK_MONOTONIC, &from);
+        sleep_ms(200);
+        kill(child, SIGSTOP);
+        waitpid(child, nullptr, WUNTRACED);
+        kill(child, SIGCONT);
+        check_exited(name, 0, wait_status(child));
+        clock_gettime(CLOCK_MONOTONIC, &to);
+        long ms = (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000;
+        check(name, ms >= 290);
+    };
+    check_sleep("nanosleep_over_stop", [] {
+        timespec time = {0, 300'000'000};
+        return nanosleep(&time, nullptr);
+    });
+    check_sleep("poll_over_stop", [] { return poll(nullptr, 0, 300); });
+}
+
+template <typename Body>
+void check_fault_info(const char* name, int signal, int code, uint64_t address, Body&& body) {
+    check_exited(name, 0, run_child([&] {
+        static int wanted_code;
+        static uint64_t wanted_address;
+        wanted_code = code;
+        wanted_address = address;
+        struct sigaction action {};
+        action.sa_flags = SA_SIGINFO;
+        action.sa_sigaction = [](int, siginfo_t* info, void*) {
+            bool address_right = wanted_address == 1 ||
+                                 reinterpret_cast<uint64_t>(info->si_addr) == wanted_address;
+            _exit(info->si_code != wanted_code ? 1 : address_right ? 0 : 2);
+        };
+        sigaction(signal, &action, nullptr);
+        body();
+        return 3;
+    }));
+}
+
+void test_fault_codes() {
+    constexpr uint64_t kAny = 1;  // address
+    check_fault_info("unmapped", SIGSEGV, SEGV_MAPERR, 0x1234, [] { *at(0x1234) = 1; });
+    auto text = reinterpret_cast<uint64_t>(&sleep_ms);
+    check_fault_info("forbidden", SIGSEGV, SEGV_ACCERR, text, [&] { *at(text) = 1; });
+    check_fault_info("general_protection", SIGSEGV, SI_KERNEL, 0,
+                     [] { *at(0x8000000000001000); });
+    check_fault_info("undefined", SIGILL, ILL_ILLOPN, kAny, [] { asm volatile("ud2"); });
+    check_fault_info("breakpoint", SIGTRAP, SI_KERNEL, kAny, [] { asm volatile("int3"); });
+    check_fault_info("division", SIGFPE, FPE_INTDIV, kAny, [] {
+        asm volatile("xor %%edx, %%edx; mov $1, %%eax; xor %%ecx, %%ecx; div %%ecx" ::
+                         : "rax", "rcx", "rdx");
+    });
+    check_fault_info("x87_division", SIGFPE, FPE_FLTDIV, kAny, [] {
+        uint16_t unmasked = 0x0340;
+        asm volatile("fninit; fldcw %0; fld1; fldz; fdivrp; fwait" ::"m"(unmasked));
+    });
+    check_fault_info("sent", SIGSEGV, SI_USER, kAny, [] { kill(getpid(), SIGSEGV); });
+}
+
+void test_alternate_stack() {
+    static char memory[16384];
+    stack_t stack = {memory, 0, sizeof memory}, old;
+    check_works("sigaltstack", sigaltstack(&stack, nullptr));
+    check_exited("altstack_after_fork", 0, run_child([&] {
+                     sigaltstack(nullptr, &old);
+                     return old.ss_sp == memory ? 0 : 1;
+                 }));
+    static int in_handler;
+    struct sigaction action {};
+    action.sa_flags = SA_ONSTACK;
+    action.sa_handler = [](int) {
+        stack_t now, off = {nullptr, SS_DISABLE, 0};
+        sigaltstack(nullptr, &now);
+        in_handler = now.ss_flags == SS_ONSTACK && sigaltstack(&off, nullptr) == -1 &&
+                     errno == EPERM;
+    };
+    sigaction(SIGUSR1, &action, nullptr);
+    raise(SIGUSR1);
+    check("altstack_in_use", in_handler);
+    signal(SIGUSR1, SIG_DFL);
+    stack.ss_flags = SS_DISABLE;
+    check_works("altstack_off", sigaltstack(&stack, nullptr));
 }
 
 }  // namespace
@@ -373,6 +560,13 @@ int main(int argc, char** argv) {
     test_sleepers();
     test_memory_faults();
     test_instruction_faults();
-    if (argc > 1 && strcmp(argv[1], "stop") == 0) test_stop();
+    if (argc > 1 && strcmp(argv[1], "stop") == 0) {
+        test_stop();
+        test_cancel();
+        test_wait_for_signal();
+        test_stopped_sleeps();
+        test_fault_codes();
+        test_alternate_stack();
+    }
     return check_summary("signals");
 }
