@@ -2,8 +2,8 @@
 //
 // The local APIC is used through MSRs where the CPU has x2APIC, else through its page of
 // registers; the register numbers are the same (MSR 0x800 + offset / 16). Each CPU programs
-// its own. Interrupts of devices come through the I/O APICs, all to the boot CPU: the lines
-// that the kernel uses are few and slow.
+// its own. Interrupts of devices come through the I/O APIC, all to the boot CPU: the lines that
+// the kernel uses are few and slow.
 //
 // The timer is one-shot: an absolute TSC deadline where there is one; else the APIC's own
 // counter, whose rate apic_timer_calibrate measures against the TSC.
@@ -14,6 +14,7 @@
 
 #include "kernel/arch/features.h"
 #include "kernel/arch/memory.h"
+#include "kernel/arch/paging.h"
 #include "kernel/arch/topology.h"
 #include "kernel/arch/traps.h"
 #include "kernel/arch/tsc.h"
@@ -45,9 +46,6 @@ enum Register : uint32_t {
 constexpr uint32_t kSoftwareEnable = 1 << 8;    // spurious vector register
 constexpr uint32_t kMasked = 1 << 16;           // LVT
 constexpr uint32_t kTimerDeadline = 2 << 17;    // LVT timer mode; 0 is one-shot
-constexpr uint32_t kDeliverNmi = 4 << 8;        // LVT and command
-constexpr uint32_t kDeliverInit = 5 << 8;       // command
-constexpr uint32_t kDeliverStartup = 6 << 8;
 constexpr uint32_t kAssert = 1 << 14;
 constexpr uint32_t kDeliveryPending = 1 << 12;
 constexpr uint32_t kDivideBy1 = 0xb;
@@ -55,7 +53,6 @@ constexpr uint64_t kBaseEnable = 1 << 11;       // MSR APIC_BASE
 constexpr uint64_t kBaseX2Apic = 1 << 10;
 
 volatile uint32_t* registers;  // mapped page, when not x2APIC
-bool ready;                    // this machine's mode is chosen: IPIs may be sent
 uint64_t timer_scale;          // timer ticks a nanosecond, with kScaleShift fraction bits
 constexpr unsigned kScaleShift = 32;
 
@@ -70,12 +67,68 @@ void write(Register reg, uint32_t value) {
     else registers[reg / 4] = value;
 }
 
-// An IPI. In xAPIC mode the command takes two registers: no interrupt may come between, and
-// the previous command must have left. WRMSR to the x2APIC is not serializing: the fence
-// makes what was stored before visible to the CPU that we interrupt (Intel SDM vol. 3,
-// 10.12.3).
-void send(uint32_t apic_id, uint32_t command) {
-    if (!ready) return;
+// ---- I/O APIC: 32-bit registers behind a pair of select and window ----
+
+volatile uint32_t* io_apic;
+
+volatile uint32_t& io_apic_register(uint32_t number) {
+    io_apic[0] = number;
+    return io_apic[4];
+}
+
+void io_apic_set_line(uint32_t line, uint32_t low, uint32_t destination) {
+    uint32_t entry = 0x10 + 2 * line;
+    io_apic_register(entry) = kMasked;  // never half an entry in force
+    io_apic_register(entry + 1) = destination << 24;
+    io_apic_register(entry) = low;
+}
+
+volatile uint32_t* map_registers(PhysAddr address) {
+    return static_cast<volatile uint32_t*>(map_mmio(address, kPageSize, false));
+}
+
+}  // namespace
+
+void apic_init() {
+    // The two 8259s are not used: all their lines are masked.
+    x86::outb(0x21, 0xff);
+    x86::outb(0xa1, 0xff);
+    if (!cpu_features.x2apic)
+        registers = map_registers(x86::rdmsr(x86::kMsrApicBase) & pte::kAddressMask);
+    apic_init_cpu();
+    cpus[0].apic_id = cpu_features.x2apic ? read(kId) : read(kId) >> 24;
+    io_apic = map_registers(topology.io_apic);
+    constexpr uint32_t kVersion = 1;
+    uint32_t last = io_apic_register(kVersion) >> 16 & 0xff;
+    for (uint32_t line = 0; line <= last; line++) io_apic_set_line(line, kMasked, 0);
+}
+
+void apic_init_cpu() {
+    uint64_t base = x86::rdmsr(x86::kMsrApicBase) | kBaseEnable;
+    x86::wrmsr(x86::kMsrApicBase, base);
+    // xAPIC first, then x2APIC: the only allowed way (Intel SDM vol. 3, 10.12.5).
+    if (cpu_features.x2apic) x86::wrmsr(x86::kMsrApicBase, base | kBaseX2Apic);
+    write(kTaskPriority, 0);
+    write(kLvtTimer, kMasked);
+    write(kLvtLint0, kMasked);
+    write(kLvtLint1, kSendNmi);  // where chipsets, and QEMU's monitor, raise an NMI
+    write(kLvtError, kMasked);
+    write(kErrorStatus, 0);
+    write(kTimerDivide, kDivideBy1);
+    write(kSpurious, kSoftwareEnable | kVectorSpurious);
+    apic_eoi();  // of an interrupt that the firmware left in service
+    write(kLvtTimer, kVectorTimer | (cpu_features.tsc_deadline ? kTimerDeadline : 0));
+    // The mode must have arrived before the first deadline is written (10.5.4.1).
+    asm volatile("mfence" : : : "memory");
+}
+
+void apic_eoi() { write(kEndOfInterrupt, 0); }
+
+// In xAPIC mode the command takes two registers: no interrupt may come between, and the
+// previous command must have left. WRMSR to the x2APIC is not serializing: the fence makes
+// what was stored before visible to the CPU that we interrupt (Intel SDM vol. 3, 10.12.3).
+void apic_send(uint32_t apic_id, uint32_t what) {
+    uint32_t command = kAssert | what;
     if (cpu_features.x2apic) {
         asm volatile("mfence" : : : "memory");
         x86::wrmsr(x86::kMsrX2ApicBase + kCommandLow / 16,
@@ -88,125 +141,14 @@ void send(uint32_t apic_id, uint32_t command) {
     write(kCommandLow, command);
 }
 
-// The two 8259s are not used, but may still hold or raise an interrupt: remapped to vectors
-// 0xf0-0xff, off the exceptions, and all lines masked.
-void disable_legacy_pics() {
-    constexpr uint16_t kMaster = 0x20, kSlave = 0xa0;
-    // Initialize; first vector; the slave is on line 2; 8086 mode; all lines masked.
-    constexpr uint8_t kToMaster[] = {0x11, 0xf0, 1 << 2, 0x01, 0xff};
-    constexpr uint8_t kToSlave[] = {0x11, 0xf8, 2, 0x01, 0xff};
-    for (uint16_t i = 0; i < 5; i++) {
-        x86::outb(kMaster + (i > 0), kToMaster[i]);
-        x86::outb(kSlave + (i > 0), kToSlave[i]);
-    }
-}
-
-// ---- I/O APIC ----
-
-struct IoApic {
-    volatile uint32_t* select;
-    volatile uint32_t* window;
-    uint32_t first_gsi;
-    uint32_t lines;
-
-    uint32_t read(uint32_t reg) const {
-        *select = reg;
-        return *window;
-    }
-    void write(uint32_t reg, uint32_t value) const {
-        *select = reg;
-        *window = value;
-    }
-    void set_line(uint32_t line, uint32_t low, uint32_t destination) const {
-        uint32_t reg = 0x10 + 2 * line;
-        write(reg, kMasked);  // never half an entry in force
-        write(reg + 1, destination << 24);
-        write(reg, low);
-    }
-};
-IoApic io_apics[kMaxIoApics];
-
-void init_io_apics() {
-    for (size_t i = 0; i < topology.io_apic_count; i++) {
-        const IoApicInfo& info = topology.io_apics[i];
-        auto* base = static_cast<volatile uint32_t*>(map_mmio(info.address, 0x20, false));
-        IoApic& io_apic = io_apics[i];
-        io_apic = {base, base + 4, info.first_gsi, 0};
-        constexpr uint32_t kVersion = 1;
-        io_apic.lines = (io_apic.read(kVersion) >> 16 & 0xff) + 1;
-        for (uint32_t line = 0; line < io_apic.lines; line++)
-            io_apic.set_line(line, kMasked, 0);
-    }
-}
-
-}  // namespace
-
-void topology_set_defaults() {
-    topology = Topology{};
-    topology.local_apic = 0xfee00000;
-    topology.io_apics[0] = {0xfec00000, 0};
-    topology.io_apic_count = 1;
-    for (uint32_t irq = 0; irq < kIsaIrqs; irq++) topology.isa[irq].gsi = irq;
-}
-
-void apic_init() {
-    disable_legacy_pics();
-    if (!cpu_features.x2apic)
-        registers = static_cast<volatile uint32_t*>(
-            map_mmio(topology.local_apic, kPageSize, false));
-    apic_init_cpu();
-    ready = true;
-    cpus[0].apic_id = apic_id();
-    init_io_apics();
-}
-
-void apic_init_cpu() {
-    uint64_t base = x86::rdmsr(x86::kMsrApicBase) | kBaseEnable;
-    x86::wrmsr(x86::kMsrApicBase, base);
-    // xAPIC first, then x2APIC: the only allowed way (Intel SDM vol. 3, 10.12.5).
-    if (cpu_features.x2apic) x86::wrmsr(x86::kMsrApicBase, base | kBaseX2Apic);
-    write(kTaskPriority, 0);
-    write(kLvtTimer, kMasked);
-    write(kLvtLint0, kMasked);
-    write(kLvtLint1, kDeliverNmi);  // where chipsets, and QEMU's monitor, raise an NMI
-    write(kLvtError, kMasked);
-    write(kErrorStatus, 0);
-    write(kTimerDivide, kDivideBy1);
-    write(kSpurious, kSoftwareEnable | kVectorSpurious);
-    apic_eoi();  // of an interrupt that the firmware left in service
-    write(kLvtTimer, kVectorTimer | (cpu_features.tsc_deadline ? kTimerDeadline : 0));
-    // The mode must have arrived before the first deadline is written (10.5.4.1).
-    asm volatile("mfence" : : : "memory");
-}
-
-uint32_t apic_id() { return cpu_features.x2apic ? read(kId) : read(kId) >> 24; }
-
-void apic_eoi() { write(kEndOfInterrupt, 0); }
-
-void apic_send_ipi(uint32_t apic_id, uint8_t vector) { send(apic_id, kAssert | vector); }
-
-void apic_send_nmi(uint32_t apic_id) { send(apic_id, kAssert | kDeliverNmi); }
-
-void apic_send_init(uint32_t apic_id) { send(apic_id, kAssert | kDeliverInit); }
-
-void apic_send_startup(uint32_t apic_id, uint8_t page) {
-    send(apic_id, kAssert | kDeliverStartup | page);
-}
-
 void ioapic_enable_isa(uint8_t irq) {
     ASSERT(irq < kIsaIrqs);
     const IsaRoute& route = topology.isa[irq];
-    for (size_t i = 0; i < topology.io_apic_count; i++) {
-        const IoApic& io_apic = io_apics[i];
-        if (route.gsi - io_apic.first_gsi >= io_apic.lines) continue;
-        constexpr uint32_t kActiveLow = 1 << 13, kLevel = 1 << 15;
-        uint32_t low = static_cast<uint32_t>(kVectorIrqBase + irq);
-        if (route.active_low) low |= kActiveLow;
-        if (route.level) low |= kLevel;
-        io_apic.set_line(route.gsi - io_apic.first_gsi, low, cpus[0].apic_id);
-        return;
-    }
-    log_warning("no I/O APIC has interrupt %u (ISA %u)", route.gsi, irq);
+    constexpr uint32_t kActiveLow = 1 << 13, kLevel = 1 << 15;
+    uint32_t low = static_cast<uint32_t>(kVectorIrqBase + irq);
+    if (route.active_low) low |= kActiveLow;
+    if (route.level) low |= kLevel;
+    io_apic_set_line(route.line, low, cpus[0].apic_id);
 }
 
 void apic_timer_calibrate() {
@@ -214,27 +156,22 @@ void apic_timer_calibrate() {
         log_info("timer: TSC deadline");
         return;
     }
-    // Three rounds of a millisecond, the later ones with warm code paths. Each end reads the
-    // counter between two readings of the TSC and takes their middle; the rounds differ by
-    // how far apart those two were, so the better round is the one with less of that.
+    // Three rounds of a millisecond, the later ones with warm code paths. Each end lies between
+    // two readings of the TSC, whose middle is taken; the rounds differ by how far apart those
+    // were, so the better round is the one with less of that.
     write(kLvtTimer, kMasked);
-    struct Sample {
-        uint64_t tsc, error, count;
-    };
-    auto sample = [] {
-        uint64_t before = x86::rdtsc(), count = read(kTimerCurrent);
-        uint64_t error = x86::rdtsc() - before;
-        return Sample{before + error / 2, error, count};
-    };
     uint64_t timer_hz = 0, best_error = ~0ull;
     for (int round = 0; round < 3; round++) {
+        uint64_t before_start = x86::rdtsc();
         write(kTimerInitial, ~0u);
-        Sample start = sample();
-        while (x86::rdtsc() < start.tsc + tsc_hz() / 1000) x86::pause();
-        Sample end = sample();
-        if (start.error + end.error >= best_error) continue;
-        best_error = start.error + end.error;
-        timer_hz = mul_div(start.count - end.count, tsc_hz(), end.tsc - start.tsc);
+        uint64_t start = x86::rdtsc();
+        while (x86::rdtsc() < start + tsc_hz() / 1000) x86::pause();
+        uint64_t end = x86::rdtsc();
+        uint64_t count = ~0u - read(kTimerCurrent);
+        uint64_t after_end = x86::rdtsc(), error = start - before_start + (after_end - end);
+        if (error >= best_error) continue;
+        best_error = error;
+        timer_hz = mul_div(count, tsc_hz(), end - start + error / 2);
     }
     write(kTimerInitial, 0);
     write(kLvtTimer, kVectorTimer);

@@ -4,18 +4,17 @@
 
 #include "kernel/base/types.h"
 
-// Masks the legacy PICs (after remapping them off the exception vectors), switches the
-// local APIC on (x2APIC where there is one) and programs the I/O APICs from the MADT, all
-// lines masked. Boot CPU, after ACPI.
+// Masks the legacy PICs, switches the local APIC on (x2APIC where there is one) and masks all
+// lines of the I/O APIC. Boot CPU, after ACPI.
 void apic_init();
 // The calling CPU's local APIC.
 void apic_init_cpu();
 uint32_t apic_id();
 void apic_eoi();
-void apic_send_ipi(uint32_t apic_id, uint8_t vector);
-void apic_send_nmi(uint32_t apic_id);
-void apic_send_init(uint32_t apic_id);
-void apic_send_startup(uint32_t apic_id, uint8_t page);  // 4 KiB page number below 1 MiB
+// Sends another CPU an interrupt: a vector, or one of these (Intel SDM vol. 3, 10.6.1).
+inline constexpr uint32_t kSendNmi = 4 << 8, kSendInit = 5 << 8;
+inline constexpr uint32_t kSendStartup = 6 << 8;  // | number of a 4 KiB page below 1 MiB
+void apic_send(uint32_t apic_id, uint32_t what);
 
 // Routes ISA interrupt `irq` (0..15, after MADT overrides) to the boot CPU as vector
 // kVectorIrqBase + irq and unmasks it.

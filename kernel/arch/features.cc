@@ -26,11 +26,11 @@ constexpr uint64_t kPat = 0x0007040100070406;
 
 bool bit(uint32_t word, unsigned number) { return (word >> number) & 1; }
 
-void read_names(uint32_t max_extended) {
+void read_names() {
     x86::CpuidResult r = x86::cpuid(0);
     const uint32_t vendor[] = {r.ebx, r.edx, r.ecx};
     memcpy(cpu_features.vendor, vendor, sizeof vendor);
-    if (max_extended < 0x80000004) return;
+    if (x86::cpuid(0x80000000).eax < 0x80000004) return;
     for (uint32_t i = 0; i < 3; i++) {
         r = x86::cpuid(0x80000002 + i);
         memcpy(cpu_features.brand + sizeof r * i, &r, sizeof r);
@@ -47,12 +47,10 @@ void xsetbv(uint64_t value) {
 void detect_cpu_features() {
     CpuFeatures& f = cpu_features;
     uint32_t max = x86::cpuid(0).eax;
-    uint32_t max_extended = x86::cpuid(0x80000000).eax;
-    read_names(max_extended);
+    read_names();
 
     x86::CpuidResult one = x86::cpuid(1);
     f.pge = bit(one.edx, 13);
-    f.pcid = bit(one.ecx, 17);
     f.x2apic = bit(one.ecx, 21);
     f.tsc_deadline = bit(one.ecx, 24);
     f.xsave = bit(one.ecx, 26);
@@ -63,22 +61,17 @@ void detect_cpu_features() {
         x86::CpuidResult seven = x86::cpuid(7);
         f.fsgsbase = bit(seven.ebx, 0);
         f.smep = bit(seven.ebx, 7);
-        f.erms = bit(seven.ebx, 9);
         f.smap = bit(seven.ebx, 20);
         f.umip = bit(seven.ecx, 2);
     }
     x86::CpuidResult extended = x86::cpuid(0x80000001);
     f.nx = bit(extended.edx, 20);
     f.large_1g = bit(extended.edx, 26);
-    if (max_extended >= 0x80000007) f.invariant_tsc = bit(x86::cpuid(0x80000007).edx, 8);
-    f.physical_bits = 36;
-    if (max_extended >= 0x80000008) f.physical_bits = x86::cpuid(0x80000008).eax & 0xff;
 
     f.xsave_size = 512;
     if (f.xsave && max >= 0xd) {
         f.xcr0 = kXcr0X87 | kXcr0Sse | (f.avx ? kXcr0Avx : 0);
         f.xcr0 &= x86::cpuid(0xd).eax;
-        f.xsaveopt = bit(x86::cpuid(0xd, 1).eax, 0);
         // Legacy area and header; the standard format has AVX at an offset of its own.
         f.xsave_size = 512 + 64;
         if (f.xcr0 & kXcr0Avx) {

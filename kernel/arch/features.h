@@ -5,11 +5,10 @@
 #include <cstdint>
 
 struct CpuFeatures {
-    bool nx, pge, smep, smap, umip, fsgsbase, x2apic, tsc_deadline, large_1g, pcid;
-    bool invariant_tsc, rdrand, erms, xsave, xsaveopt, avx, hypervisor;
+    bool nx, pge, smep, smap, umip, fsgsbase, x2apic, tsc_deadline, large_1g, rdrand, xsave, avx,
+        hypervisor;
     uint32_t xsave_size;      // bytes of the FPU area: XSAVE's for xcr0, or 512 for FXSAVE
     uint64_t xcr0;            // enabled state components, when xsave
-    uint32_t physical_bits;   // width of a physical address
     char vendor[13];
     char brand[49];
 };

@@ -56,7 +56,7 @@ void ipi_init() {
 
 void ipi_send(Cpu& cpu, IpiWork work) {
     uint32_t before = cpu.ipi_pending.fetch_or(work, std::memory_order_acq_rel);
-    if ((before & work) == 0) apic_send_ipi(cpu.apic_id, kVectorIpi);
+    if ((before & work) == 0) apic_send(cpu.apic_id, kVectorIpi);
 }
 
 void ipi_set_handler(IpiWork work, void (*handler)()) {
@@ -105,7 +105,7 @@ void ipi_stop_others() {
     bool any = false;
     for (uint32_t i = 0; i < cpu_count; i++) {
         if (self == reinterpret_cast<uint64_t>(&cpus[i]) || !cpus[i].online.load()) continue;
-        apic_send_nmi(cpus[i].apic_id);
+        apic_send(cpus[i].apic_id, kSendNmi);
         any = true;
     }
     // Time for what they were printing to stop; nobody could tell us that they have.

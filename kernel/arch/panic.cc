@@ -115,16 +115,15 @@ void print_backtrace(VirtAddr rip, VirtAddr rbp) {
     for (size_t i = 0; i < count; i++) print_address(calls[i], calls[i] - 1);
 }
 
-void print_registers(const TrapFrame& f) {
-    format(sink, "rip %016lx  cs %04lx  rflags %08lx  rsp %016lx  ss %04lx\n", f.rip, f.cs,
-           f.rflags, f.rsp, f.ss);
-    format(sink, "rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", f.rax, f.rbx, f.rcx,
-           f.rdx);
-    format(sink, "rsi %016lx  rdi %016lx  rbp %016lx  r8  %016lx\n", f.rsi, f.rdi, f.rbp,
-           f.r8);
-    format(sink, "r9  %016lx  r10 %016lx  r11 %016lx  r12 %016lx\n", f.r9, f.r10, f.r11,
-           f.r12);
-    format(sink, "r13 %016lx  r14 %016lx  r15 %016lx\n", f.r13, f.r14, f.r15);
+// In the order of the frame.
+void print_registers(const TrapFrame& frame) {
+    constexpr const char* kNames[] = {"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10",
+                                      "r9",  "r8",  "rax", "rcx", "rdx", "rsi", "rdi", "vector",
+                                      "error", "rip", "cs", "rflags", "rsp", "ss"};
+    const auto* value = reinterpret_cast<const uint64_t*>(&frame);
+    for (size_t i = 0; i < std::size(kNames); i++)
+        format(sink, "%-3s %016lx%s", kNames[i], value[i], i % 4 == 3 ? "\n" : "  ");
+    format(sink, "\n");
 }
 
 // After the message: the state of the machine, and how it got there. `frame`: the trap that

@@ -12,6 +12,6 @@ inline constexpr uint8_t kExitPanic = 0x11;     // QEMU exits with 35
 [[noreturn]] void machine_power_off(uint8_t status);
 [[noreturn]] void machine_reboot();
 
-// How ACPI powers this machine off: the value of \_S5_ for the PM1a control register (ACPI
-// specification 4.8.3.2). The ACPI driver tells.
-void set_acpi_power_off(uint16_t port, uint16_t value);
+// ACPI's PM1a control register (specification 4.8.3.2), which powers this machine off; 0:
+// unknown. The ACPI driver sets it.
+extern uint16_t acpi_power_port;

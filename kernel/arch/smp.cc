@@ -135,13 +135,13 @@ void smp_start(uint32_t max_cpus, void (*entry)()) {
     if (count == 1) return;
 
     write_trampoline();
-    for (uint32_t i = 1; i < count; i++) apic_send_init(cpus[i].apic_id);
+    for (uint32_t i = 1; i < count; i++) apic_send(cpus[i].apic_id, kSendInit);
     // Current CPUs need no pause after INIT, those of the 1990s needed 10 ms.
     wait_us(100);
     // The second is for a CPU that missed the first; one that runs ignores it.
     for (int round = 0; round < 2; round++) {
         for (uint32_t i = 1; i < count; i++)
-            apic_send_startup(cpus[i].apic_id, SMP_TRAMPOLINE / kPageSize);
+            apic_send(cpus[i].apic_id, kSendStartup | SMP_TRAMPOLINE / kPageSize);
         wait_us(200);
     }
     wait_for_all();

@@ -31,8 +31,9 @@ void handle_exception(TrapFrame& frame) {
     if (frame.from_user() || legitimate_in_kernel(frame.vector)) {
         if (handler != nullptr) return handler(frame);
     }
-    if (!frame.from_user() && apply_fixup(frame)) return;
-    panic_trap(frame, nullptr);
+    uint64_t resume = frame.from_user() ? 0 : find_fixup(frame.rip);
+    if (resume == 0) panic_trap(frame, nullptr);
+    frame.rip = resume;
 }
 
 void handle_interrupt(TrapFrame& frame) {
@@ -104,11 +105,8 @@ extern "C" TrapFrame* trap_fix_bad_iret(TrapFrame* nested) {
     return fixed;
 }
 
-bool apply_fixup(TrapFrame& frame) {
-    for (const Fixup* fixup = fixups_start; fixup < fixups_end; fixup++) {
-        if (fixup->fault_rip != frame.rip) continue;
-        frame.rip = fixup->resume_rip;
-        return true;
-    }
-    return false;
+uint64_t find_fixup(uint64_t rip) {
+    for (const Fixup* fixup = fixups_start; fixup < fixups_end; fixup++)
+        if (fixup->fault_rip == rip) return fixup->resume_rip;
+    return 0;
 }

@@ -41,8 +41,8 @@ extern "C" void user_return_work(TrapFrame* frame);
 struct Fixup {
     uint64_t fault_rip, resume_rip;
 };
-// If frame.rip has an entry, sets frame.rip to its resume point and returns true.
-bool apply_fixup(TrapFrame& frame);
+// The resume point of the entry for `rip`; 0: there is none.
+uint64_t find_fixup(uint64_t rip);
 
 extern "C" {
 // Leaves the kernel for user mode with the registers of *frame, by IRETQ; does swapgs.

@@ -1,13 +1,11 @@
-// ACPI: RSDP, RSDT or XSDT, MADT, FADT, and of the DSDT's byte code one package.
+// ACPI: RSDP, RSDT or XSDT, MADT, FADT.
 //
 // Tables are firmware's memory: they are mapped where they lie, checked (length, checksum)
 // and read through memcpy. A table that is wrong is logged and left out.
-// Source: ACPI specification 6.4, chapter 5.2; \_S5_ and its encoding, 7.4.2 and 20.2.
+// Source: ACPI specification 6.4, chapter 5.2.
 #include "kernel/drivers/acpi.h"
 
-#include <algorithm>
 #include <cstdint>
-#include <optional>
 #include <span>
 
 #include "kernel/arch/bootinfo.h"
@@ -82,21 +80,12 @@ Bytes find_table(Bytes root, size_t pointer_size, const char* signature) {
 
 // ---- MADT (5.2.12) ----
 
-void add_cpu(uint32_t apic_id, uint32_t flags) {
+void add_cpu(uint8_t apic_id, uint32_t flags) {
     constexpr uint32_t kEnabled = 1 << 0;
-    constexpr uint32_t kMaxApicId = 254;  // 8 bits, and 255 is everyone
     if ((flags & kEnabled) == 0) return;
-    auto* end = topology.apic_ids + topology.cpu_count;
-    if (std::find(topology.apic_ids, end, apic_id) != end) return;
-    if (apic_id > kMaxApicId || topology.cpu_count == kMaxCpus)
+    if (topology.cpu_count == kMaxCpus)
         return log_warning("acpi: CPU with APIC id %u is ignored", apic_id);
     topology.apic_ids[topology.cpu_count++] = apic_id;
-}
-
-void add_io_apic(Bytes entry) {
-    if (topology.io_apic_count == kMaxIoApics) return;
-    topology.io_apics[topology.io_apic_count++] = {read_at<uint32_t>(entry, 4),
-                                                   read_at<uint32_t>(entry, 8)};
 }
 
 void override_isa(Bytes entry) {
@@ -108,60 +97,30 @@ void override_isa(Bytes entry) {
                          (flags >> 2 & 3) == kLevel};
 }
 
+// More I/O APICs than the first, whose lines are global interrupts from 0 on, and x2APIC
+// entries, for APIC ids from 255 on, are for larger machines.
 void read_madt(Bytes madt) {
-    enum Type : uint8_t { kLocalApic, kIoApic, kOverride, kLocalApicAddress = 5, kX2Apic = 9 };
-    topology.local_apic = read_at<uint32_t>(madt, 36);
-    topology.io_apic_count = 0;
+    enum Type : uint8_t { kLocalApic, kIoApic, kOverride };
     size_t at = 44;
     while (at + 2 <= madt.size()) {
         uint8_t length = madt[at + 1];
         if (length < 2 || length > madt.size() - at) break;
         Bytes entry = madt.subspan(at, length);
-        switch (entry[0]) {
-            case kLocalApic:
-                add_cpu(read_at<uint8_t>(entry, 3), read_at<uint32_t>(entry, 4));
-                break;
-            case kIoApic: add_io_apic(entry); break;
-            case kOverride: override_isa(entry); break;
-            case kLocalApicAddress: topology.local_apic = read_at<uint64_t>(entry, 4); break;
-            case kX2Apic:
-                add_cpu(read_at<uint32_t>(entry, 4), read_at<uint32_t>(entry, 8));
-                break;
-        }
+        if (entry[0] == kLocalApic)
+            add_cpu(read_at<uint8_t>(entry, 3), read_at<uint32_t>(entry, 4));
+        else if (entry[0] == kIoApic && read_at<uint32_t>(entry, 8) == 0)
+            topology.io_apic = read_at<uint32_t>(entry, 4);
+        else if (entry[0] == kOverride)
+            override_isa(entry);
         at += length;
     }
-}
-
-// ---- Power off ----
-
-// \_S5_ is, in byte code: NameOp "_S5_" PackageOp PkgLength NumElements, then the sleep type
-// for PM1a as a byte constant, or the one-byte opcode for 0 or 1. (PM1b, which no machine
-// that we know has, is not supported.)
-std::optional<uint8_t> find_s5(Bytes dsdt) {
-    constexpr uint8_t kPackageOp = 0x12, kBytePrefix = 0x0a;
-    for (size_t at = kHeaderSize; at + 16 <= dsdt.size(); at++) {
-        if (memcmp(dsdt.data() + at, "_S5_", 4) != 0 || dsdt[at + 4] != kPackageOp) continue;
-        size_t next = at + 5;
-        next += 1 + (dsdt[next] >> 6);  // PkgLength has up to three bytes more
-        next++;                         // NumElements
-        return dsdt[next] == kBytePrefix ? dsdt[next + 1] : dsdt[next];
-    }
-    return {};
-}
-
-void read_fadt(Bytes fadt) {
-    constexpr uint16_t kSleepEnable = 1 << 13;
-    auto control = static_cast<uint16_t>(read_at<uint32_t>(fadt, 64));
-    PhysAddr dsdt = read_at<uint32_t>(fadt, 40);
-    if (auto wide = read_at<uint64_t>(fadt, 140); wide != 0) dsdt = wide;
-    std::optional<uint8_t> s5 = find_s5(map_table(dsdt, "DSDT"));
-    if (s5) set_acpi_power_off(control, static_cast<uint16_t>((*s5 & 7) << 10 | kSleepEnable));
 }
 
 }  // namespace
 
 void acpi_init() {
-    topology_set_defaults();
+    topology.io_apic = 0xfec00000;
+    for (uint32_t irq = 0; irq < kIsaIrqs; irq++) topology.isa[irq].line = irq;
     Bytes rsdp = find_rsdp(boot_info);
     if (rsdp.empty()) return log_warning("acpi: no RSDP; one CPU, default interrupt routes");
     auto xsdt = rsdp[kRsdpRevision] >= 2 ? read_at<uint64_t>(rsdp, kRsdpXsdt) : 0;
@@ -171,7 +130,6 @@ void acpi_init() {
     Bytes madt = find_table(root, pointer_size, "APIC");
     if (madt.empty()) log_warning("acpi: no MADT");
     else read_madt(madt);
-    Bytes fadt = find_table(root, pointer_size, "FACP");
-    if (!fadt.empty()) read_fadt(fadt);
-    log_info("acpi: %zu CPUs, %zu I/O APICs", topology.cpu_count, topology.io_apic_count);
+    acpi_power_port = read_at<uint16_t>(find_table(root, pointer_size, "FACP"), 64);
+    log_info("acpi: %zu CPUs", topology.cpu_count);
 }

@@ -1,7 +1,7 @@
 // Serial ports: which exist, one lock for each (so that the log and a terminal do not mix
 // their bytes), and the two interrupt lines: IRQ 4 for COM1 and COM3, IRQ 3 for the others.
 // ISA interrupts are edge triggered: a handler that leaves a byte in a FIFO would never be
-// called again, so it reads both of its ports until both are empty.
+// called again, so it reads all ports until all are empty.
 #include "kernel/drivers/serial.h"
 
 #include "kernel/arch/apic.h"
@@ -11,22 +11,20 @@
 
 namespace {
 
-constexpr uint8_t kIrqs[2] = {4, 3};  // by parity of the port
-
 bool present[kSerialPorts];
 RawLock locks[kSerialPorts];
 void (*receive)(unsigned port, uint8_t byte);
 
-bool drain(unsigned port) {
-    bool any = false;
-    for (int byte; present[port] && (byte = uart_read(kUartPorts[port])) >= 0; any = true)
-        receive(port, static_cast<uint8_t>(byte));
-    return any;
-}
-
-template <unsigned kParity>
 void on_interrupt(TrapFrame&) {
-    while (drain(kParity) | drain(kParity + 2)) {}
+    for (bool any = true; any;) {
+        any = false;
+        for (unsigned port = 0; port < kSerialPorts; port++) {
+            int byte = present[port] ? uart_read(kUartPorts[port]) : -1;
+            if (byte < 0) continue;
+            any = true;
+            receive(port, static_cast<uint8_t>(byte));
+        }
+    }
 }
 
 }  // namespace
@@ -59,9 +57,10 @@ void serial_console_write(const char* text, size_t length) {
 
 void serial_enable_receive(void (*to)(unsigned port, uint8_t byte)) {
     receive = to;
-    set_trap_handler(kVectorIrqBase + kIrqs[0], on_interrupt<0>);
-    set_trap_handler(kVectorIrqBase + kIrqs[1], on_interrupt<1>);
     for (unsigned port = 0; port < kSerialPorts; port++)
         if (present[port]) uart_enable_receive_interrupt(kUartPorts[port]);
-    for (uint8_t irq : kIrqs) ioapic_enable_isa(irq);
+    for (uint8_t irq : {4, 3}) {
+        set_trap_handler(kVectorIrqBase + irq, on_interrupt);
+        ioapic_enable_isa(irq);
+    }
 }

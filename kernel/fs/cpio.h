@@ -15,26 +15,21 @@
 struct CpioEntry {
     std::string_view name;          // without the final NUL; not empty
     std::span<const uint8_t> data;  // a symlink's is its target
-    uint32_t inode, mode, uid, gid, links, modified;
-    uint32_t device_major, device_minor;  // of the file system it came from
-    uint32_t node_major, node_minor;      // of a device node
-    size_t offset;                        // of the header in the span
+    uint32_t mode, uid, gid, modified;
+    uint32_t node_major, node_minor;  // of a device node
 };
-
-enum class CpioStep : uint8_t { Entry, EndOfArchive, EndOfInput };
 
 class CpioReader {
   public:
     explicit CpioReader(std::span<const uint8_t> input) : input_(input) {}
-    // Moves on. EndOfArchive comes at each trailer (hard links do not reach beyond it),
-    // EndOfInput when nothing but zeros is left. EINVAL: malformed, see problem() and
-    // offset(); do not go on then.
-    Result<CpioStep> next(CpioEntry& entry);
+    // Moves on to the next entry, past the ends of archives; false when nothing but zeros is
+    // left. EINVAL: malformed, see problem() and offset(); do not go on then.
+    Result<bool> next(CpioEntry& entry);
     const char* problem() const { return problem_; }
     size_t offset() const { return offset_; }  // of the header that next() looked at last
 
   private:
-    Result<CpioStep> fail(const char* problem);
+    Result<bool> fail(const char* problem);
 
     std::span<const uint8_t> input_;
     size_t position_ = 0, offset_ = 0;

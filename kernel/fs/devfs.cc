@@ -34,16 +34,6 @@ enum MemoryDevice : uint64_t {
     kUrandom = 9
 };
 
-// A private mapping of /dev/zero: the old way to ask for anonymous memory.
-class ZeroPages final : public PageSource {
-  public:
-    Result<Frame*> get_page(uint64_t) override { return frame_alloc_zeroed(); }
-    bool is_resident(uint64_t) override { return false; }
-    void source_ref() override {}
-    void source_unref() override {}
-};
-ZeroPages zero_pages;
-
 class MemoryFile final : public File {
   public:
     MemoryFile(Inode& node, uint32_t flags)
@@ -56,9 +46,6 @@ class MemoryFile final : public File {
             default: fill_random(buffer);
         }
         return buffer.moved();
-    }
-    PageSource* page_source() override {
-        return device_ == kZero ? &zero_pages : nullptr;
     }
     Result<size_t> write_at(IoBuffer& buffer, uint64_t) override {
         if (device_ == kFull && buffer.remaining() > 0) return Error(ENOSPC);

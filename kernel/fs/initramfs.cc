@@ -60,11 +60,10 @@ Result<void> initramfs_unpack(std::span<const uint8_t> archive, Inode* root) {
                       reader.problem());
             return step.error();
         }
-        if (step.value() == CpioStep::EndOfInput) return {};
-        if (step.value() == CpioStep::EndOfArchive) continue;
+        if (!step.value()) return {};
         auto unpacked = unpack(context, entry);
         if (unpacked.ok()) continue;
-        log_error("initramfs: byte %zu: cannot make '%.*s': error %d", entry.offset,
+        log_error("initramfs: byte %zu: cannot make '%.*s': error %d", reader.offset(),
                   static_cast<int>(entry.name.size()), entry.name.data(),
                   unpacked.error().number());
         return unpacked;

@@ -12,8 +12,10 @@
 #include "kernel/mm/address_space.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "kernel/base/assert.h"
+#include "kernel/base/ref.h"
 #include "kernel/metrics/counters.h"
 #include "kernel/mm/kernel_space.h"
 #include "kernel/mm/slab.h"
@@ -72,14 +74,10 @@ Result<AddressSpace*> AddressSpace::create() {
 }
 
 Result<AddressSpace*> AddressSpace::create_unlisted() {
-    AddressSpace* space = TRY(make<AddressSpace>());
-    Result<void> made = page_map_create(space->page_map, &kernel_map());
-    if (!made.ok()) {
-        destroy(space);
-        return made.error();
-    }
+    Ref<AddressSpace> space(TRY(make<AddressSpace>()));
+    TRY(page_map_create(space->page_map, &kernel_map()));
     space->root = space->page_map.root;
-    return space;
+    return space.release();
 }
 
 AddressSpace::~AddressSpace() {
@@ -115,27 +113,21 @@ void AddressSpace::clear() {
 }
 
 Result<AddressSpace*> AddressSpace::clone() {
-    AddressSpace* child = TRY(create_unlisted());
-    Result<void> cloned = clone_into(*child);
-    if (cloned.ok()) return child;
-    child->unref();
-    return cloned.error();
-}
-
-Result<void> AddressSpace::clone_into(AddressSpace& child) {
+    Ref<AddressSpace> child(TRY(create_unlisted()));
     MutexGuard guard(mutex);
-    static_cast<SpaceLayout&>(child) = *this;
+    static_cast<SpaceLayout&>(*child) = *this;
     TlbBatch batch(this);
     Result<void> cloned;
     for (Region* region = regions.front(); cloned.ok() && region != nullptr;
          region = regions.next(region)) {
         Result<Region*> copy = copy_region(*region);
-        if (copy.ok()) child.insert_region(copy.value());
-        cloned = copy.ok() ? clone_region(*this, child, *region, batch) : copy.error();
+        if (copy.ok()) child->insert_region(copy.value());
+        cloned = copy.ok() ? clone_region(*this, *child, *region, batch) : copy.error();
     }
     tlb_shootdown(*this, batch);
-    enlist(&child);
-    return cloned;
+    enlist(child.get());
+    TRY(std::move(cloned));
+    return child.release();
 }
 
 // ---- Regions ----

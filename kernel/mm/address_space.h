@@ -134,7 +134,6 @@ class AddressSpace : public ActiveSpace, public SpaceLayout {
     };
 
     static Result<AddressSpace*> create_unlisted();
-    Result<void> clone_into(AddressSpace& child);
     static Result<Region*> copy_region(const Region& region);  // with its own reference
 
     // All of these: lock held.

@@ -18,19 +18,9 @@ namespace {
 
 constexpr PhysAddr kBootMapped = 4ull << 30;
 
-// The largest part of a usable range that the boot page tables map.
-MemoryRange* largest_low_range(std::span<MemoryRange> usable) {
-    MemoryRange* best = nullptr;
-    uint64_t best_size = 0;
-    for (MemoryRange& range : usable) {
-        if (range.start >= kBootMapped) continue;
-        uint64_t size = std::min(range.end, kBootMapped) - range.start;
-        if (size > best_size) {
-            best = &range;
-            best_size = size;
-        }
-    }
-    return best;
+// How much of the range the boot page tables map.
+uint64_t low_part(const MemoryRange& range) {
+    return std::min(range.end, kBootMapped) - std::min(range.start, kBootMapped);
 }
 
 // Hands what of `usable` lies in [from, to) to the allocator.
@@ -49,8 +39,8 @@ void add_frames(std::span<const MemoryRange> usable, PhysAddr from, PhysAddr to)
 
 void* take_boot_memory(std::span<MemoryRange> usable, uint64_t bytes) {
     bytes = round_up(bytes, kPageSize);
-    MemoryRange* home = largest_low_range(usable);
-    if (home == nullptr || std::min(home->end, kBootMapped) - home->start <= bytes)
+    auto home = std::ranges::max_element(usable, {}, low_part);
+    if (low_part(*home) <= bytes)
         panic("no room for a table of %lu KiB", bytes / 1024);
     void* memory = phys_to_virt(home->start);
     home->start += bytes;

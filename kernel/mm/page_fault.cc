@@ -26,16 +26,13 @@ Access access_of(uint64_t error) {
 }
 
 // Why this fault cannot happen in a right kernel; nullptr when it can.
-const char* kernel_bug(TrapFrame& frame, VirtAddr address) {
+const char* kernel_bug(const TrapFrame& frame, VirtAddr address) {
     if ((frame.error & kErrorReserved) != 0) return "a reserved bit is set in a page table";
     if (frame.from_user()) return nullptr;
     if (address >= kUserTop) return "the kernel used an unmapped kernel address";
     if ((frame.error & kErrorFetch) != 0) return "the kernel jumped into user memory";
-    uint64_t rip = frame.rip;
-    bool has_fixup = apply_fixup(frame);
-    frame.rip = rip;
-    if (!has_fixup) return "the kernel used a user address outside user_copy.S";
-    return nullptr;
+    if (find_fixup(frame.rip) != 0) return nullptr;
+    return "the kernel used a user address outside user_copy.S";
 }
 
 FaultError resolve(TrapFrame& frame, VirtAddr address, bool interrupts_were_on) {
@@ -57,7 +54,7 @@ void handle_page_fault(TrapFrame& frame) {
     FaultError error = resolve(frame, address, (frame.rflags & x86::kFlagsIf) != 0);
     if (error == FaultError::None) return;
     if (frame.from_user()) deliver_fault(frame, address, error);
-    else apply_fixup(frame);
+    else frame.rip = find_fixup(frame.rip);
 }
 
 }  // namespace

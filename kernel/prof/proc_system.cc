@@ -113,10 +113,8 @@ void write_flags(ProcText& out) {
     } flags[] = {
         {f.nx, "nx"},           {f.pge, "pge"},         {f.smep, "smep"},
         {f.smap, "smap"},       {f.umip, "umip"},       {f.fsgsbase, "fsgsbase"},
-        {f.x2apic, "x2apic"},   {f.pcid, "pcid"},       {f.large_1g, "pdpe1gb"},
-        {f.rdrand, "rdrand"},   {f.erms, "erms"},       {f.tsc_deadline, "tsc_deadline_timer"},
-        {f.xsave, "xsave"},     {f.xsaveopt, "xsaveopt"}, {f.avx, "avx"},
-        {f.invariant_tsc, "constant_tsc nonstop_tsc"}, {f.hypervisor, "hypervisor"},
+        {f.x2apic, "x2apic"},   {f.large_1g, "pdpe1gb"}, {f.rdrand, "rdrand"},
+        {f.tsc_deadline, "tsc_deadline_timer"},         {f.xsave, "xsave"},     {f.avx, "avx"},
     };
     format(out, "%s", kAlways);
     for (const auto& flag : flags)
@@ -139,8 +137,7 @@ void write_cpuinfo(ProcText& out, ProcessView&) {
         format(out, "cpu MHz\t\t: %lu.%03lu\napicid\t\t: %u\nflags\t\t: ", khz / 1000,
                khz % 1000, cpus[i].apic_id);
         write_flags(out);
-        format(out, "\nbogomips\t: %lu.%02lu\naddress sizes\t: %u bits physical, 48 bits "
-               "virtual\n\n", khz / 500, khz % 500 / 5, cpu_features.physical_bits);
+        format(out, "\nbogomips\t: %lu.%02lu\n\n", khz / 500, khz % 500 / 5);
     }
 }
 

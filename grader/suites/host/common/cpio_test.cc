@@ -47,18 +47,16 @@ class Archive {
         : bytes_(new uint8_t[bytes.size()]), reader_({bytes_.get(), bytes.size()}) {
         std::copy(bytes.begin(), bytes.end(), bytes_.get());
     }
-    Result<CpioStep> next() { return reader_.next(entry); }
-    // What the whole archive gives: names, "|" for a trailer, "$" for the end, "!" for
+    Result<bool> next() { return reader_.next(entry); }
+    // What the whole archive gives: names, "$" for the end, "!" for
     // malformed.
     std::string walk() {
         std::string text;
         for (;;) {
             auto step = next();
             if (!step.ok()) return text + "!";
-            if (step.value() == CpioStep::EndOfInput) return text + "$";
-            text += step.value() == CpioStep::EndOfArchive
-                        ? "|"
-                        : std::string(entry.name) + " ";
+            if (!step.value()) return text + "$";
+            text += std::string(entry.name) + " ";
         }
     }
     std::string problem() const { return reader_.problem(); }
@@ -84,17 +82,12 @@ TEST(Cpio, ReadsEveryField) {
     const CpioEntry& e = archive.entry;
     EXPECT_EQ(e.name, "dir/file");
     EXPECT_EQ(std::string(e.data.begin(), e.data.end()), "hello");
-    EXPECT_EQ(e.inode, 7u);
     EXPECT_EQ(e.mode, 0104755u);
     EXPECT_EQ(e.uid, 1000u);
     EXPECT_EQ(e.gid, 100u);
-    EXPECT_EQ(e.links, 2u);
     EXPECT_EQ(e.modified, 0x66778899u);
-    EXPECT_EQ(e.device_major, 8u);
-    EXPECT_EQ(e.device_minor, 1u);
     EXPECT_EQ(e.node_major, 4u);
     EXPECT_EQ(e.node_minor, 64u);
-    EXPECT_EQ(e.offset, 0u);
 }
 
 TEST(Cpio, NamesAndDataOfEveryLengthArePadded) {
@@ -104,7 +97,7 @@ TEST(Cpio, NamesAndDataOfEveryLengthArePadded) {
         expected += std::string(i, 'n') + " ";
     }
     add_trailer(bytes);
-    EXPECT_EQ(Archive(bytes).walk(), expected + "|$");
+    EXPECT_EQ(Archive(bytes).walk(), expected + "$");
 }
 
 TEST(Cpio, ArchivesFollowEachOther) {
@@ -114,7 +107,7 @@ TEST(Cpio, ArchivesFollowEachOther) {
     bytes.resize(512);  // as cpio pads its blocks
     add(bytes, "two");
     add_trailer(bytes);
-    EXPECT_EQ(Archive(bytes).walk(), "one |two |$");
+    EXPECT_EQ(Archive(bytes).walk(), "one |two $");
 }
 
 TEST(Cpio, SaysWhatIsWrongAndWhere) {
@@ -162,7 +155,7 @@ TEST(Cpio, EveryTruncationEndsInAnErrorOrAtTheEnd) {
     add_trailer(bytes);
     for (size_t size = 0; size < bytes.size(); size++) {
         std::string text = Archive(bytes.substr(0, size)).walk();
-        bool complete = text == "a bb |$" && size + 3 >= bytes.size();  // padding was cut
+        bool complete = text == "a bb $" && size + 3 >= bytes.size();  // padding was cut
         EXPECT_TRUE(size == 0 || complete || text.back() == '!') << size << ": " << text;
     }
 }

@@ -111,10 +111,6 @@ void test_rights() {
     close(dir);
     close(reader);
     close(writer);
-    int zero = open("/dev/zero", O_RDWR);
-    at = map_file(zero, kPage, kReadWrite, MAP_PRIVATE);
-    check("dev_zero", at != nullptr && all_bytes(at, kPage, 0));
-    close(zero);
 }
 
 }  // namespace
