@@ -2,9 +2,6 @@
 // compiled code refers to but must never reach. Static objects are never destroyed.
 #include "kernel/base/runtime.h"
 
-#include <cstddef>
-#include <new>
-
 #include "kernel/base/assert.h"
 
 using Constructor = void (*)();
@@ -13,15 +10,6 @@ extern "C" const Constructor init_array_start[], init_array_end[];
 
 void run_constructors() {
     for (const Constructor* each = init_array_start; each < init_array_end; each++) (*each)();
-}
-
-// A virtual destructor makes the compiler emit a deleting variant, which refers to these.
-// Kernel objects are freed through their slab (kernel/mm/slab.h) instead.
-void operator delete(void*) noexcept { panic("operator delete called"); }
-void operator delete(void*, size_t) noexcept { panic("operator delete called"); }
-void operator delete(void*, std::align_val_t) noexcept { panic("operator delete called"); }
-void operator delete(void*, size_t, std::align_val_t) noexcept {
-    panic("operator delete called");
 }
 
 extern "C" {

@@ -80,15 +80,10 @@ extern "C" {
     }
     auto target = reinterpret_cast<uintptr_t>(to), source = reinterpret_cast<uintptr_t>(from);
     if (target - source >= size) return memcpy(to, from, size);  // forward is safe
-    // Overlapping, target above source: from the end down, the first bytes last.
-    while (size >= 8) {
-        size -= 8;
-        store(to, size, load<uint64_t>(from, size));
-    }
-    while (size-- > 0) {
-        store(to, size, load<uint8_t>(from, size));
-        asm volatile("" : : : "memory");  // or GCC makes a call of memmove of this loop
-    }
+    // Overlapping, target above source: from the last byte down.
+    void* out = static_cast<char*>(to) + size - 1;
+    from = static_cast<const char*>(from) + size - 1;
+    asm volatile("std\n\trep movsb\n\tcld" : "+D"(out), "+S"(from), "+c"(size) : : "memory");
     return to;
 }
 

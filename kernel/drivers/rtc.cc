@@ -1,5 +1,7 @@
 #include "kernel/drivers/rtc.h"
 
+#include <chrono>
+
 #include "kernel/arch/x86.h"
 
 namespace {
@@ -27,15 +29,6 @@ Reading read_once() {
             read_number(7), read_number(8), read_number(9)};
 }
 
-// Days from 1970-01-01, proleptic Gregorian, by counting years from March so that the leap
-// day is a year's last.
-int64_t days_since_1970(int64_t year, int month, int day) {
-    if (month <= 2) year--;
-    int64_t month_from_march = (month + 9) % 12;
-    int64_t day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    return year * 365 + year / 4 - year / 100 + year / 400 + day_of_year - 719468;
-}
-
 }  // namespace
 
 uint64_t rtc_read() {
@@ -46,6 +39,8 @@ uint64_t rtc_read() {
         if (again == r) break;
         r = again;
     }
-    int64_t days = days_since_1970(2000 + r.year, r.month, r.day);
-    return static_cast<uint64_t>(days) * 86400 + r.hour * 3600u + r.minute * 60u + r.second;
+    using namespace std::chrono;
+    sys_days date = year(2000 + r.year) / month(r.month) / day(r.day);
+    auto days = static_cast<uint64_t>(date.time_since_epoch().count());
+    return days * 86400 + r.hour * 3600u + r.minute * 60u + r.second;
 }

@@ -17,19 +17,13 @@ Result<std::string_view> PathCursor::next() {
 }
 
 PathSplit path_split(std::string_view path) {
-    size_t end = path.size();
-    while (end > 0 && path[end - 1] == '/') end--;
-    bool trailing_slash = end < path.size();
-    size_t start = end;
-    while (start > 0 && path[start - 1] != '/') start--;
+    size_t end = path.find_last_not_of('/') + 1;  // nothing but slashes: npos + 1 is 0
+    size_t start = path.substr(0, end).rfind('/') + 1;
     std::string_view parent = ".";
-    if (start > 0) {
-        // One slash stays, so that "/x" has the parent "/".
-        parent = {path.data(), start};
-    } else if (end == 0 && trailing_slash) {
-        parent = "/";
-    }
-    return {parent, {path.data() + start, end - start}, trailing_slash};
+    // One slash stays, so that "/x" has the parent "/".
+    if (start > 0) parent = path.substr(0, start);
+    else if (end == 0 && !path.empty()) parent = "/";
+    return {parent, path.substr(start, end - start), end < path.size()};
 }
 
 Result<std::span<char>> PathExpansion::room(std::string_view rest) {

@@ -100,7 +100,6 @@ Result<VirtAddr> AddressSpace::map(VirtAddr hint, uint64_t size, uint8_t protect
     region->protection = protection;
     region->shared = (sharing & MAP_SHARED) != 0;
     region->never_write = (flags & kMapNeverWrite) != 0;
-    region->grows_down = (flags & MAP_GROWSDOWN) != 0 && source == nullptr;
     region->offset = source == nullptr ? 0 : offset;
     region->source = source;
     if (source != nullptr) source->source_ref();
@@ -113,8 +112,6 @@ Result<VirtAddr> AddressSpace::map(VirtAddr hint, uint64_t size, uint8_t protect
         start = TRY(choose_address(hint, size, flags, dropped));
         region->start = start;
         region->end = start + size;
-        if (region->grows_down)
-            region->growth_limit = start - std::min<uint64_t>(start, 8 << 20);
         dropped.regions.remove(region);
         insert_region(region);
         merge(start, start + size, dropped);

@@ -10,14 +10,12 @@
 //     link         in the class's list while it has free objects
 // A free object in a slab holds the next one's number in its first bytes.
 //
-// Debug builds fill objects: 0xdd while free, 0xa5 when given out, 0xbb in the slack behind
-// the size asked for. kfree checks the slack (overflow) and for 0xdd (freed twice), kmalloc
-// that 0xdd is still there (written after free).
+// Debug builds fill objects: 0xdd while free, 0xa5 when given out. SAN=1 finds who writes to a
+// freed object, beyond an object's end, or frees twice (kernel/base/memory_check.h).
 //
 // Locks: a class's lock (rank Slab); frames are taken and given under it.
 #include "kernel/mm/slab.h"
 
-#include <algorithm>
 #include <cstring>
 #include <iterator>
 
@@ -32,11 +30,11 @@
 namespace {
 
 #if MELLO_DEBUG
-constexpr bool kCheck = true;
+constexpr bool kFill = true;
 #else
-constexpr bool kCheck = false;
+constexpr bool kFill = false;
 #endif
-constexpr uint8_t kFreeByte = 0xdd, kFreshByte = 0xa5, kSlackByte = 0xbb;
+constexpr uint8_t kFreeByte = 0xdd, kFreshByte = 0xa5;
 
 constexpr uint16_t kClassSizes[] = {16,  32,  48,  64,  128,  192,  256,
                                     320, 448, 576, 768, 1024, 1344, 2048};
@@ -80,7 +78,6 @@ bool add_slab(Slabs& slabs) REQUIRES(slabs.lock) {
     Result<Frame*> frame = frame_alloc();
     if (!frame.ok()) return false;
     Frame* slab = frame.value();
-    if constexpr (kCheck) memset(frame_data(slab), kFreeByte, kPageSize);
     slab->owner = &slabs;
     uint32_t step = slabs.size / kUnit;
     uint32_t count = kPageSize / slabs.size;
@@ -102,7 +99,6 @@ void* take_object(Slabs& slabs) REQUIRES(slabs.lock) {
     if (next == kNone) slabs.partial.remove(slab);
     void* object = &next_free(slab, unit);
     memory_allow(object, slabs.size);
-    if constexpr (kCheck) memset(object, kFreeByte, sizeof(uint32_t));
     return object;
 }
 
@@ -140,32 +136,6 @@ void give_object(Slabs& slabs, void* object) REQUIRES(slabs.lock) {
     SpinGuard guard(slabs.lock);
     while (magazine.count > rest)
         give_object(slabs, magazine.objects[--magazine.count]);
-}
-
-// ---- Debug fillings ----
-
-bool is_filled(const uint8_t* from, const uint8_t* to, uint8_t byte) {
-    return std::all_of(from, to, [=](uint8_t b) { return b == byte; });
-}
-
-void check_allocated(void* object, size_t size, size_t class_size) {
-    auto* bytes = static_cast<uint8_t*>(object);
-    if (!is_filled(bytes, bytes + class_size, kFreeByte))
-        panic("kmalloc(%zu): object %p was written after it was freed", size, object);
-    memset(bytes, kFreshByte, size);
-    memset(bytes + size, kSlackByte, class_size - size);
-}
-
-void check_freed(void* object, size_t size, const Slabs& slabs) {
-    auto* bytes = static_cast<uint8_t*>(object);
-    const Frame* slab = frame_of(virt_to_phys(object));
-    if (slab == nullptr || slab->owner != &slabs)
-        panic("kfree(%p, %zu): not an object of this size", object, size);
-    if (is_filled(bytes + sizeof(uint32_t), bytes + slabs.size, kFreeByte))
-        panic("kfree(%p, %zu): freed twice", object, size);
-    if (!is_filled(bytes + size, bytes + slabs.size, kSlackByte))
-        panic("kfree(%p, %zu): written beyond its end", object, size);
-    memset(bytes, kFreeByte, slabs.size);
 }
 
 // ---- Blocks of whole frames ----
@@ -207,7 +177,7 @@ void* kmalloc(size_t size) {
         object = magazine.objects[--magazine.count];
     }
     memory_allow(object, classes[index].size);
-    if constexpr (kCheck) check_allocated(object, size, classes[index].size);
+    if constexpr (kFill) memset(object, kFreshByte, size);
     memory_forbid(object, classes[index].size, Forbidden::BeyondObject);
     memory_allow(object, size);
     return object;
@@ -223,8 +193,12 @@ void kfree(void* object, size_t size) {
     if (object == nullptr) return;
     if (size + kRedZone > kSlabMaxSize) return free_pages(object, size);
     size_t index = class_of(size + kRedZone);
+    memory_check(object, size, true);  // freed twice?
     memory_allow(object, classes[index].size);
-    if constexpr (kCheck) check_freed(object, size, classes[index]);
+    if constexpr (kFill) {
+        ASSERT(frame_of(virt_to_phys(object))->owner == &classes[index]);
+        memset(object, kFreeByte, classes[index].size);
+    }
     InterruptsOff off;
     Magazine& magazine = cpu_magazines[this_cpu().id].magazines[index];
     if (magazine.count == kMagazineSize) [[unlikely]] drain(magazine, classes[index], kMagazineSize / 2);
