@@ -107,7 +107,15 @@ TEST(Cpio, ArchivesFollowEachOther) {
     bytes.resize(512);  // as cpio pads its blocks
     add(bytes, "two");
     add_trailer(bytes);
-    EXPECT_EQ(Archive(bytes).walk(), "one |two $");
+    EXPECT_EQ(Archive(bytes).walk(), "one two $");
+}
+
+TEST(Cpio, AnyNumberOfTrailersIsSkipped) {
+    std::string bytes;
+    for (int i = 0; i < 100000; i++) add_trailer(bytes);
+    add(bytes, "last");
+    add_trailer(bytes);
+    EXPECT_EQ(Archive(bytes).walk(), "last $");
 }
 
 TEST(Cpio, SaysWhatIsWrongAndWhere) {
