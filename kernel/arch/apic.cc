@@ -87,12 +87,22 @@ volatile uint32_t* map_registers(PhysAddr address) {
     return static_cast<volatile uint32_t*>(map_mmio(address, kPageSize, false));
 }
 
+// The two 8259s are not used, but may still raise a spurious interrupt: they are moved to
+// vectors 0xf0-0xff, off the exceptions, and all their lines are masked.
+void disable_legacy_pics() {
+    // ICW1 to ICW4 (edge triggered, vectors, cascade on line 2, 8086 mode), mask.
+    constexpr uint8_t kMaster[] = {0x11, 0xf0, 1 << 2, 1, 0xff};
+    constexpr uint8_t kSlave[] = {0x11, 0xf8, 2, 1, 0xff};
+    for (uint16_t i = 0; i < 5; i++) {
+        x86::outb(0x20 + (i > 0), kMaster[i]);
+        x86::outb(0xa0 + (i > 0), kSlave[i]);
+    }
+}
+
 }  // namespace
 
 void apic_init() {
-    // The two 8259s are not used: all their lines are masked.
-    x86::outb(0x21, 0xff);
-    x86::outb(0xa1, 0xff);
+    disable_legacy_pics();
     if (!cpu_features.x2apic)
         registers = map_registers(x86::rdmsr(x86::kMsrApicBase) & pte::kAddressMask);
     apic_init_cpu();

@@ -25,7 +25,8 @@ void machine_power_off(uint8_t status) {
     x86::outl(kQemuDebugExit, status);
     for (const char* c = "Shutdown"; *c != '\0'; c++)
         x86::outb(kBochsShutdown, static_cast<uint8_t>(*c));
-    // The value for S5 stands in the DSDT's byte code: QEMU and Bochs take 0 as sleep type.
+    // The value for S5 stands in the DSDT's byte code: QEMU takes 0 as sleep type.
+    // Bochs has its own port, above; real machines may want another value.
     constexpr uint16_t kSleepEnable = 1 << 13;
     if (acpi_power_port != 0) x86::outw(acpi_power_port, kSleepEnable);
     for (;;) x86::hlt();

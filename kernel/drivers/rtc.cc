@@ -16,7 +16,8 @@ uint8_t read_register(uint8_t index) {
     return x86::inb(0x71);
 }
 
-// Numbers are in BCD and hours count to 23: what every firmware sets up.
+// Numbers are taken for BCD and hours for 0 to 23, as PC firmware leaves the clock (register B
+// would say it).
 uint8_t read_number(uint8_t index) {
     uint8_t bcd = read_register(index);
     return static_cast<uint8_t>((bcd >> 4) * 10 + (bcd & 15));

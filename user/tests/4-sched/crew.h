@@ -40,15 +40,6 @@ inline uint64_t now_us() {
     return static_cast<uint64_t>(time.tv_sec) * 1000000 + static_cast<uint64_t>(time.tv_nsec) / 1000;
 }
 
-// Memory that forked processes share.
-template <typename T>
-T* shared_memory() {
-    void* memory = mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                        -1, 0);
-    if (memory == MAP_FAILED) _exit(100);
-    return static_cast<T*>(memory);
-}
-
 // Starts `count` threads that run body(Argument*).
 template <typename Argument>
 class Crew {

@@ -12,6 +12,7 @@
 #include "user/tests/4-sched/crew.h"
 #include "user/tests/lib/futex.h"
 #include "user/tests/lib/report.h"
+#include "user/tests/lib/shared_memory.h"
 
 namespace {
 

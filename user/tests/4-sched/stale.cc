@@ -17,6 +17,7 @@
 
 #include "user/tests/4-sched/crew.h"
 #include "user/tests/lib/report.h"
+#include "user/tests/lib/shared_memory.h"
 
 // bool try_write(uint64_t* to, uint64_t value): false when the write faults.
 asm(R"(

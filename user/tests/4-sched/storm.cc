@@ -13,6 +13,7 @@
 
 #include "user/tests/4-sched/crew.h"
 #include "user/tests/lib/report.h"
+#include "user/tests/lib/shared_memory.h"
 
 namespace {
 

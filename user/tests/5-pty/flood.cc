@@ -14,6 +14,7 @@
 
 #include "user/tests/5-pty/pty.h"
 #include "user/tests/lib/figure.h"
+#include "user/tests/lib/shared_memory.h"
 
 namespace {
 

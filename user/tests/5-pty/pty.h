@@ -114,11 +114,3 @@ inline size_t get_all(int fd, void* bytes, size_t size) {
     }
     return done;
 }
-
-template <typename T>
-T* shared_memory() {
-    void* memory = mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                        -1, 0);
-    if (memory == MAP_FAILED) _exit(100);
-    return static_cast<T*>(memory);
-}
