@@ -1,5 +1,4 @@
 // open(2): find or create, make a File.
-#include "kernel/fs/scratch_page.h"
 #include "kernel/fs/vfs.h"
 
 namespace {

@@ -9,7 +9,6 @@
 // text.
 #include <utility>
 
-#include "kernel/fs/scratch_page.h"
 #include "kernel/fs/vfs.h"
 
 namespace {

@@ -10,10 +10,7 @@
 #include <algorithm>
 #include <span>
 
-#include "kernel/arch/tsc.h"
-#include "kernel/mm/slab.h"
 #include "kernel/syscall/calls.h"
-#include "kernel/task/clock.h"
 
 namespace {
 

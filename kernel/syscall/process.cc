@@ -1,7 +1,17 @@
-// System calls: making, replacing, ending and scheduling processes and threads.
-#include "kernel/sched/scheduler.h"
+// System calls: making, replacing, ending and scheduling processes and threads; who they are;
+// their memory; futexes.
+//
+// There is one user: every process is root for ever, and permissions are not enforced. The
+// calls say so; owners and modes of files are metadata only. Process groups and sessions are
+// under process_tree. The address space's work is AddressSpace's (kernel/mm), that of
+// futexes is in kernel/task/futex.cc.
+#include "kernel/task/futex.h"
+
+#include <linux/futex.h>
+
+#include "kernel/abi/mman.h"
 #include "kernel/syscall/calls.h"
-#include "kernel/task/clock.h"
+#include "kernel/task/job_control.h"
 
 // ---- Making and ending ----
 
@@ -89,4 +99,180 @@ Result<void> sys_getcpu(UserOut<uint32_t> cpu, UserOut<uint32_t> node) {
     if (!cpu.is_null()) TRY(cpu.write(this_cpu().id));
     if (!node.is_null()) TRY(node.write(0));
     return {};
+}
+
+// ---- Users ----
+
+Result<uint32_t> sys_getuid() { return uint32_t{0}; }
+
+Result<uint32_t> sys_getgroups(int size, VirtAddr) {
+    if (size < 0) return Error(EINVAL);
+    return uint32_t{0};
+}
+
+Result<void> sys_setgroups(int size, VirtAddr) {
+    return size == 0 ? Result<void>{} : Error(EPERM);
+}
+
+// -1 leaves an id as it is.
+Result<void> sys_setresuid(uint32_t real, uint32_t effective, uint32_t saved) {
+    for (uint32_t id : {real, effective, saved})
+        if (id != 0 && id != ~0u) return Error(EPERM);
+    return {};
+}
+
+Result<void> sys_getresuid(UserOut<uint32_t> real, UserOut<uint32_t> effective,
+                           UserOut<uint32_t> saved) {
+    TRY(real.write(0));
+    TRY(effective.write(0));
+    return saved.write(0);
+}
+
+// ---- Process groups and sessions ----
+
+namespace {
+
+// Under process_tree: `pid`, or the caller for 0.
+Result<Process*> process_of(int32_t pid) {
+    Process* process = pid == 0 ? &current_process() : find_process(pid);
+    if (process == nullptr) return Error(ESRCH);
+    return process;
+}
+
+}  // namespace
+
+Result<void> sys_setpgid(int32_t pid, int32_t group) {
+    if (group < 0) return Error(EINVAL);
+    Process& self = current_process();
+    MutexGuard tree(process_tree);
+    Process* process = TRY(process_of(pid));
+    if (process != &self && process->parent != &self) return Error(ESRCH);
+    if (process != &self && process->did_exec) return Error(EACCES);
+    if (process->session != self.session || process->session == process->pid)
+        return Error(EPERM);
+    if (group == 0) group = process->pid;
+    if (group != process->pid && !job_control_may_lead(group, self.session).ok())
+        return Error(EPERM);
+    process->group = group;
+    return {};
+}
+
+Result<int32_t> sys_getpgid(int32_t pid) {
+    MutexGuard tree(process_tree);
+    return TRY(process_of(pid))->group;
+}
+
+Result<int32_t> sys_setsid() {
+    Process& self = current_process();
+    MutexGuard tree(process_tree);
+    if (is_group_or_session(self.pid)) return Error(EPERM);
+    self.group = self.session = self.pid;
+    self.terminal = nullptr;
+    return self.pid;
+}
+
+Result<int32_t> sys_getsid(int32_t pid) {
+    MutexGuard tree(process_tree);
+    return TRY(process_of(pid))->session;
+}
+
+// ---- The address space ----
+
+namespace {
+
+constexpr uint32_t kProtectionKnown = PROT_READ | PROT_WRITE | PROT_EXEC;
+constexpr uint32_t kMapKnown = MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS |
+                               MAP_GROWSDOWN | MAP_POPULATE | MAP_FIXED_NOREPLACE;
+
+uint8_t to_protection(uint32_t protection) {
+    static_assert(PROT_READ == kProtRead && PROT_WRITE == kProtWrite &&
+                  PROT_EXEC == kProtExecute);
+    return static_cast<uint8_t>(protection & kProtectionKnown);
+}
+
+AddressSpace& space() { return *current_process().space; }
+
+}  // namespace
+
+Result<VirtAddr> sys_mmap(VirtAddr address, uint64_t size, uint32_t protection, uint32_t flags,
+                          int fd, uint64_t offset) {
+    if ((flags & MAP_HUGETLB) != 0) return Error(ENOMEM);
+    uint32_t known = flags & kMapKnown;
+    if ((flags & MAP_ANONYMOUS) != 0)
+        return space().map(address, size, to_protection(protection), known, nullptr, 0);
+
+    FileRef file = TRY(current_process().files->get(fd));
+    if (!file->readable()) return Error(EACCES);
+    bool shared = (flags & MAP_SHARED) != 0;
+    if (shared && !file->writable()) {
+        if ((protection & PROT_WRITE) != 0) return Error(EACCES);
+        known |= kMapNeverWrite;
+    }
+    PageSource* source = file->page_source();
+    if (source == nullptr) return Error(ENODEV);
+    return space().map(address, size, to_protection(protection), known, source, offset);
+}
+
+Result<void> sys_munmap(VirtAddr address, uint64_t size) {
+    return space().unmap(address, size);
+}
+
+Result<void> sys_mprotect(VirtAddr address, uint64_t size, uint32_t protection) {
+    if ((protection & ~kProtectionKnown) != 0) return Error(EINVAL);
+    return space().protect(address, size, to_protection(protection));
+}
+
+Result<VirtAddr> sys_mremap(VirtAddr address, uint64_t old_size, uint64_t new_size,
+                            uint32_t flags, VirtAddr new_address) {
+    return space().remap(address, old_size, new_size, flags, new_address);
+}
+
+Result<void> sys_madvise(VirtAddr address, uint64_t size, int advice) {
+    return space().advise(address, size, advice);
+}
+
+Result<VirtAddr> sys_brk(VirtAddr end) { return space().set_break(end); }
+
+// ---- futex ----
+
+namespace {
+
+// `time` null: for ever. FUTEX_WAIT gives a length, FUTEX_WAIT_BITSET a point in time.
+Result<uint32_t> wait(VirtAddr address, uint32_t expected, VirtAddr time, bool absolute,
+                      uint32_t flags) {
+    uint64_t deadline = kNoDeadline;
+    if (time != 0) {
+        deadline = TRY(to_ns(TRY(UserIn<TimeSpec>(time).read())));
+        bool realtime = absolute && (flags & FUTEX_CLOCK_REALTIME) != 0;
+        if (realtime) deadline = realtime_to_monotonic(deadline);
+        if (!absolute) deadline += monotonic_ns();
+    }
+    bool is_private = (flags & FUTEX_PRIVATE_FLAG) != 0;
+    Result<void> result = futex_wait(address, expected, deadline, is_private);
+    if (result.ok()) return uint32_t{0};
+    // Done again, a wait of a given length would start from the beginning.
+    bool restartable = absolute || time == 0;
+    if (result.error().number() == kERESTARTSYS && !restartable) return Error(EINTR);
+    return result.error();
+}
+
+}  // namespace
+
+// What the C libraries use: of the bit sets only "any", and no operation of the kernel's own
+// mutexes (PI) or of those that compare before they move waiters.
+Result<uint32_t> sys_futex(VirtAddr address, uint32_t operation, uint32_t value,
+                           uint64_t timeout_or_count, VirtAddr address2, uint32_t value3) {
+    bool is_private = (operation & FUTEX_PRIVATE_FLAG) != 0;
+    switch (operation & FUTEX_CMD_MASK) {
+        case FUTEX_WAIT: return wait(address, value, timeout_or_count, false, operation);
+        case FUTEX_WAIT_BITSET:
+            if (value3 != FUTEX_BITSET_MATCH_ANY) return Error(EINVAL);
+            return wait(address, value, timeout_or_count, true, operation);
+        case FUTEX_WAKE: return futex_wake(address, value, is_private);
+        case FUTEX_REQUEUE: {
+            auto move = static_cast<uint32_t>(timeout_or_count);
+            return futex_requeue(address, address2, value, move, is_private);
+        }
+        default: return Error(ENOSYS);
+    }
 }

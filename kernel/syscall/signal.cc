@@ -1,7 +1,5 @@
 // System calls: signals.
-#include "kernel/arch/tsc.h"
 #include "kernel/syscall/calls.h"
-#include "kernel/task/clock.h"
 
 namespace {
 

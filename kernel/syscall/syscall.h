@@ -1,23 +1,21 @@
 // The system call path: lab 3's entry.S, setup.cc and dispatch.cc, and the table they use.
 #pragma once
+#include <array>
 #include <cstdint>
 
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/trap_frame.h"
-#include "kernel/syscall/adapt.h"
 
+using SyscallEntry = int64_t (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 inline constexpr uint64_t kSyscallTableSize = 448;
 
+using SyscallTable = std::array<SyscallEntry, kSyscallTableSize>;
 // kernel/syscall/table.cc: nullptr where there is no such call.
-struct SyscallTable {
-    SyscallEntry entries[kSyscallTableSize] = {};
-    const SyscallEntry& operator[](uint64_t number) const { return entries[number]; }
-};
 extern const SyscallTable syscall_table;
 // Logs a call that is not there, with Linux's name, once a number, and gives -ENOSYS.
 int64_t syscall_unimplemented(uint64_t number);
 // From now on an undefined instruction in user mode that is a SYSCALL is emulated. Any CPU,
-// any number of times (kernel/syscall/emulate.cc).
+// any number of times (kernel/syscall/table.cc).
 void syscall_emulation_enable();
 
 // ---- Lab 3, setup.cc ----

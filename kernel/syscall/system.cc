@@ -1,14 +1,10 @@
 // System calls: the machine as a whole, limits, and what has no better place.
 #include <algorithm>
 
-#include "kernel/arch/paging.h"
 #include "kernel/arch/power.h"
-#include "kernel/arch/tsc.h"
 #include "kernel/base/log.h"
 #include "kernel/base/random.h"
-#include "kernel/fs/scratch_page.h"
 #include "kernel/syscall/calls.h"
-#include "kernel/task/clock.h"
 
 // The release is that of the Linux whose interface this is: C libraries compare it with the
 // oldest kernel that they can run on.

@@ -1,7 +1,5 @@
 // System calls: clocks, sleeping, timers, CPU time.
-#include "kernel/arch/tsc.h"
 #include "kernel/syscall/calls.h"
-#include "kernel/task/clock.h"
 
 namespace {
 

@@ -1,6 +1,5 @@
 #include "kernel/task/clock.h"
 
-#include "kernel/arch/tsc.h"
 #include "kernel/drivers/rtc.h"
 #include "kernel/fs/vfs.h"
 

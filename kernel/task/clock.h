@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernel/abi/system.h"
+#include "kernel/arch/tsc.h"
 #include "kernel/base/result.h"
 #include "kernel/fs/inode.h"
 #include "kernel/sched/thread.h"

@@ -1,7 +1,6 @@
 // Setting up the task layer, and process 1.
 #include "kernel/arch/features.h"
 #include "kernel/arch/traps.h"
-#include "kernel/arch/tsc.h"
 #include "kernel/arch/x86.h"
 #include "kernel/base/log.h"
 #include "kernel/base/random.h"

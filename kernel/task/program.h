@@ -1,8 +1,7 @@
 // A program file that execve is about to run, and the address space that it is put into.
 // Nothing here touches the running program: all of it can fail.
 #pragma once
-#include "kernel/fs/inode.h"
-#include "kernel/fs/scratch_page.h"
+#include "kernel/fs/vfs.h"
 #include "kernel/mm/address_space.h"
 #include "kernel/task/elf.h"
 
