@@ -6,7 +6,6 @@
 
 #include "kernel/base/random.h"
 #include "kernel/fs/vfs.h"
-#include "kernel/mm/slab.h"
 #include "kernel/sched/scheduler.h"
 
 namespace {

@@ -1,11 +1,14 @@
 // What all inodes and all open files share: references, the offset of read(2), write(2)
-// and lseek(2).
+// and lseek(2), and IoBuffer: where a read goes and a write comes from.
 //
 // The offset's Mutex is held over a whole transfer of a seekable file (POSIX XSH 2.9.7:
 // reads and writes of one description do not interleave). Streams do not take it.
-#include "kernel/fs/file.h"
+#include <algorithm>
+#include <cstring>
 
+#include "kernel/base/assert.h"
 #include "kernel/fs/vfs.h"
+#include "kernel/mm/user_access.h"
 
 void File::unref() {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_self();
@@ -57,4 +60,90 @@ void Inode::unref() {
 
 Result<File*> Inode::open(uint32_t flags) {
     return is_directory() ? make<File>(*this, flags) : device_open(*this, flags);
+}
+
+// ---- IoBuffer ----
+
+// All three kinds are a row of pieces; the kernel's and a plain user range are a row of one,
+// kept in the buffer itself.
+IoBuffer IoBuffer::kernel(void* memory, size_t size) {
+    IoBuffer buffer = user(reinterpret_cast<VirtAddr>(memory), size);
+    buffer.kernel_ = true;
+    return buffer;
+}
+
+IoBuffer IoBuffer::user(VirtAddr address, size_t size) {
+    IoBuffer buffer;
+    buffer.single_ = {address, size};
+    buffer.remaining_ = buffer.total_ = size;
+    return buffer;
+}
+
+IoBuffer IoBuffer::user_vectors(std::span<const UserIovec> vectors, size_t total) {
+    IoBuffer buffer;
+    buffer.vectors_ = vectors;
+    buffer.remaining_ = buffer.total_ = total;
+    return buffer;
+}
+
+// Cuts `size` bytes (at most remaining_) at the ends of the pieces and calls
+// move(address, bytes done, part) for each part, which returns how much it moved.
+template <typename Move>
+inline size_t IoBuffer::transfer(size_t size, Move move) {
+    size = std::min(size, remaining_);
+    size_t done = 0;
+    while (done < size) {
+        const UserIovec& piece = this->piece();
+        size_t part = std::min(size - done, piece.length - offset_);
+        size_t moved = move(piece.base + offset_, done, part);
+        done += moved;
+        offset_ += moved;
+        if (moved < part) {
+            faulted_ = true;
+            break;
+        }
+        if (offset_ == piece.length && !vectors_.empty()) {
+            index_++;
+            offset_ = 0;
+        }
+    }
+    remaining_ -= done;
+    return done;
+}
+
+size_t IoBuffer::put(const void* from, size_t size) {
+    return transfer(size, [=, this](VirtAddr to, size_t done, size_t part) {
+        const char* source = static_cast<const char*>(from) + done;
+        if (!kernel_) return copy_to_user_partial(to, source, part);
+        memcpy(reinterpret_cast<void*>(to), source, part);
+        return part;
+    });
+}
+
+size_t IoBuffer::take(void* to, size_t size) {
+    return transfer(size, [=, this](VirtAddr from, size_t done, size_t part) {
+        char* target = static_cast<char*>(to) + done;
+        if (!kernel_) return copy_from_user_partial(target, from, part);
+        memcpy(target, reinterpret_cast<const void*>(from), part);
+        return part;
+    });
+}
+
+size_t IoBuffer::put_zeros(size_t size) {
+    return transfer(size, [this](VirtAddr to, size_t, size_t part) {
+        if (!kernel_) return part - user_copy_zero(to, part);
+        memset(reinterpret_cast<void*>(to), 0, part);
+        return part;
+    });
+}
+
+void IoBuffer::rewind(size_t size) {
+    ASSERT(size <= done());
+    remaining_ += size;
+    while (size > offset_) {
+        size -= offset_;
+        index_--;
+        offset_ = vectors_[index_].length;
+    }
+    offset_ -= size;
 }

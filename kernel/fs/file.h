@@ -1,17 +1,171 @@
+// Inode: a file, directory, link or device, apart from its names. File systems derive from
+// it. References: each directory entry, open file, mapping, mount and working directory
+// holds one; the last gone destroys it when no name is left (tmpfs).
+//
 // File: an open file description (POSIX, 2.5): what descriptors refer to, with offset and
 // status flags. Regular files, pipes, terminals and devices derive from it; an open
 // directory is a plain File, whose offset is the position for Inode::list.
+//
+// IoBuffer: the caller's memory in a read or write: a user range, a user iovec, or kernel
+// memory. Files move data through put() and take() and never see which.
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <span>
+#include <string_view>
 
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/poll.h"
+#include "kernel/abi/stat.h"
+#include "kernel/base/ref.h"
 #include "kernel/base/result.h"
-#include "kernel/fs/inode.h"
-#include "kernel/fs/io_buffer.h"
+#include "kernel/base/types.h"
+#include "kernel/mm/address_space.h"
 #include "kernel/mm/slab.h"
 #include "kernel/sched/wait_queue.h"
+
+class File;
+class FileSystem;
+
+struct TimeSpec {  // struct timespec of the Linux ABI
+    int64_t seconds;
+    int64_t nanoseconds;
+};
+
+// Metadata as stat(2) shows it.
+struct Attributes {
+    uint32_t mode = 0;  // S_IF* and permissions
+    uint32_t uid = 0, gid = 0;
+    uint32_t links = 1;
+    uint64_t size = 0;
+    uint64_t blocks = 0;  // of 512 bytes
+    uint64_t device = 0;  // of a device node: (major << 8) | minor
+    TimeSpec accessed{}, modified{}, changed{};
+};
+
+// Takes what getdents64 lists.
+class DirectoryListing {
+  public:
+    // False: no more, the buffer is full. `mode` has the type.
+    virtual bool add(std::string_view name, uint64_t inode, uint32_t mode,
+                     uint64_t next_position) = 0;
+
+  protected:
+    ~DirectoryListing() = default;
+};
+
+class Inode {
+  public:
+    void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
+    void unref();
+
+    uint32_t type() const { return attributes.mode & S_IFMT; }
+    // May it be run? All that permissions decide: the one user is root.
+    bool executable() const { return type() != S_IFREG || (attributes.mode & 0111) != 0; }
+    bool is_directory() const { return type() == S_IFDIR; }
+
+    // ---- directories; the caller holds this->mutex, names are single components ----
+    // Returns a reference. ENOENT. "." and ".." are the path walk's business.
+    virtual Result<Inode*> lookup(std::string_view) { return Error(ENOTDIR); }
+    // Makes a new inode (mode has the type; `device` for nodes; `target` for symlinks) under
+    // `name`, which does not exist. Returns a reference.
+    virtual Result<Inode*> create(std::string_view, uint32_t, uint64_t, std::string_view) {
+        return Error(EROFS);
+    }
+    virtual Result<void> link(std::string_view, Inode&) { return Error(EROFS); }
+    // unlink(2) or, for a directory, rmdir(2): ENOTEMPTY.
+    virtual Result<void> unlink(std::string_view, Inode&) { return Error(EROFS); }
+    // Moves `name` to `new_name` in `new_parent` (both mutexes held), replacing `replaced`
+    // (nullptr: nothing there). Same file system.
+    virtual Result<void> rename(std::string_view, Inode&, Inode&, std::string_view, Inode*) {
+        return Error(EROFS);
+    }
+    // Lists entries from `position` on; 0 and 1 are "." and "..", which the caller lists.
+    virtual Result<void> list(uint64_t, DirectoryListing&) { return Error(ENOTDIR); }
+    // Of a directory, borrowed; root: itself; nullptr: it was removed. Under vfs_tree_lock,
+    // which keeps the answer alive until the caller took a reference.
+    virtual Inode* parent() { return nullptr; }
+    // The name under which the parent has this directory, for getcwd(2), without NUL. Returns
+    // its length; 0: unknown, or longer than the room. Under vfs_tree_lock.
+    virtual size_t name_in_parent(char*, size_t) { return 0; }
+
+    // ---- all ----
+    // Opens it: a new File with one reference; flags are O_*. The permission is checked.
+    virtual Result<File*> open(uint32_t flags);
+    // The length of the text, of which up to `size` bytes are written.
+    virtual Result<size_t> read_link(char*, size_t) { return Error(EINVAL); }
+    // A symlink that leads straight to an inode (/proc/<pid>/fd): a reference, or nullptr when
+    // the text of read_link is to be followed.
+    virtual Result<Inode*> link_target() { return nullptr; }
+    virtual Result<void> truncate(uint64_t) { return Error(EINVAL); }
+    // Fills a fresh copy of the metadata (procfs computes it, tmpfs copies).
+    virtual Attributes stat() { return attributes; }
+    // For mmap(2) and exec; nullptr: cannot be mapped.
+    virtual PageSource* page_source() { return nullptr; }
+
+    Attributes attributes;
+    uint64_t number = 0;       // st_ino
+    FileSystem* file_system = nullptr;
+    Inode* mounted = nullptr;  // root of the file system mounted on this directory
+    Mutex mutex;                 // rank Directory or Inode
+
+  protected:
+    explicit Inode(uint32_t mode)
+        : mutex((mode & S_IFMT) == S_IFDIR ? LockRank::Directory : LockRank::Inode) {
+        attributes.mode = mode;
+    }
+    virtual ~Inode();
+    // The last reference is gone.
+    virtual void destroy_self() { delete this; }
+    static void operator delete(void* inode, size_t size) { kfree(inode, size); }
+
+  private:
+    std::atomic<uint32_t> references_{1};
+};
+
+using InodeRef = Ref<Inode>;
+
+struct UserIovec {  // struct iovec of the Linux ABI
+    VirtAddr base;
+    uint64_t length;
+};
+
+class IoBuffer {
+  public:
+    static IoBuffer kernel(void* memory, size_t size);
+    static IoBuffer user(VirtAddr address, size_t size);  // range already checked
+    // `vectors` (a kernel copy, checked) must outlive the buffer.
+    static IoBuffer user_vectors(std::span<const UserIovec> vectors, size_t total);
+
+    size_t remaining() const { return remaining_; }
+    size_t done() const { return total_ - remaining_; }
+    // Copies up to `size` bytes from `from` into the caller's memory (a read), or from
+    // the caller's memory to `to` (a write), and advances. Returns the bytes copied:
+    // fewer than min(size, remaining()) only when the user's memory faulted, which
+    // faulted() then says. May sleep; no spin lock is held.
+    size_t put(const void* from, size_t size);
+    size_t take(void* to, size_t size);
+    size_t put_zeros(size_t size);
+    bool faulted() const { return faulted_; }
+    // What the transfer returns that stops now: done(), or EFAULT when a fault came first.
+    Result<size_t> moved() const {
+        if (done() == 0 && faulted_) return Error(EFAULT);
+        return done();
+    }
+    // Un-takes `size` bytes of what was just taken or put (a short transfer further on).
+    void rewind(size_t size);
+
+  private:
+    template <typename Move>
+    size_t transfer(size_t size, Move move);
+    const UserIovec& piece() const { return vectors_.empty() ? single_ : vectors_[index_]; }
+
+    bool kernel_ = false, faulted_ = false;
+    size_t remaining_ = 0, total_ = 0;
+    UserIovec single_ = {};               // the only piece, unless there are vectors
+    std::span<const UserIovec> vectors_;
+    size_t index_ = 0, offset_ = 0;       // the next byte: which piece, where in it
+};
 
 // Collects the wait queues of what a poll looks at. File::poll adds its queue to it (once)
 // before it computes the answer, so that no change is missed.
@@ -26,8 +180,6 @@ class PollTable {
 // What File::write passes to write_at as the offset of an O_APPEND write to a seekable file:
 // the end, found under the file's own lock.
 inline constexpr uint64_t kAppendOffset = ~0ull;
-
-class Pipe;
 
 class File {
   public:
@@ -54,13 +206,17 @@ class File {
     }
     virtual Result<void> ioctl(uint32_t, VirtAddr) { return Error(ENOTTY); }
     virtual Result<void> truncate(uint64_t) { return Error(EINVAL); }
-    virtual Pipe* pipe() { return nullptr; }  // the pipe that this is an end of
+    // F_SETPIPE_SZ: rounds up to a power of two. EPERM: too large; EBUSY: in use, or it holds
+    // data; EBADF: no pipe. kAsk: F_GETPIPE_SZ.
+    static constexpr uint64_t kAsk = ~0ull;
+    virtual Result<uint64_t> pipe_capacity(uint64_t) { return Error(EBADF); }
     virtual PageSource* page_source() { return inode->page_source(); }
 
     // read(2) and write(2): O_APPEND, the offset and its lock, on top of the *_at calls.
     Result<size_t> read(IoBuffer& buffer);
     Result<size_t> write(IoBuffer& buffer);
     Result<uint64_t> seek(int64_t offset, int whence);
+
     uint32_t flags;           // O_* as given to open, changed by F_SETFL
     Inode* inode;             // one reference; pipes of pipe(2) have one too
     uint64_t offset = 0;      // guarded by offset_mutex

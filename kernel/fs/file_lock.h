@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "kernel/base/result.h"
-#include "kernel/fs/inode.h"
+#include "kernel/fs/file.h"
 
 // Bytes [start, end) of a file. kToEnd: however long it becomes.
 struct LockRange {

@@ -1,45 +1,27 @@
-// Pipes: see pipe.h.
+// Pipes: pipe(2) and FIFOs (POSIX XSH pipe, XBD 3.163). A Pipe is its own inode, which
+// serves pipe(2) and fstat; a FIFO's node in tmpfs keeps one Pipe for all who open it.
+//
+// The ring (lab 5's ring.cc) has one reader and one writer at a time: read_mutex_ and
+// write_mutex_ make that true for any number of them, and let a reader and a writer copy
+// at once on two CPUs. Copies go straight between user memory and the ring.
 //
 // Sleeping: a reader waits for a byte or the last writer's leaving, a writer for room or
 // the last reader's leaving. Nobody sleeps with a pipe's Mutex held. A reader wakes
 // writers only once PIPE_BUF bytes are free, so that a reader of single bytes does not
 // wake a writer for each of them; every waiting writer can then go on.
-#include "kernel/fs/pipe.h"
-
 #include <algorithm>
 #include <bit>
 
 #include "kernel/abi/termios.h"
+#include "kernel/base/ring.h"
 #include "kernel/fs/vfs.h"
-#include "kernel/mm/slab.h"
 #include "kernel/mm/user_access.h"
 
-class PipeFile final : public File {
-  public:
-    PipeFile(Pipe& pipe, Inode& node, uint32_t flags)
-        : File(node, flags), pipe_(pipe), reads_(readable()), writes_(writable()) {
-        pipe.ref();
-    }
-    ~PipeFile() override;
-    Result<size_t> read_at(IoBuffer& buffer, uint64_t) override {
-        return pipe_.read(buffer, nonblocking());
-    }
-    Result<size_t> write_at(IoBuffer& buffer, uint64_t) override {
-        return pipe_.write(buffer, nonblocking());
-    }
-    uint32_t poll(uint32_t events, PollTable* table) override;
-    Result<void> ioctl(uint32_t request, VirtAddr argument) override {
-        if (request != FIONREAD) return Error(ENOTTY);
-        return UserOut<int32_t>(argument).write(static_cast<int32_t>(pipe_.used()));
-    }
-    Pipe* pipe() override { return &pipe_; }
-
-  private:
-    Pipe& pipe_;
-    const bool reads_, writes_;  // as opened: what close has to undo
-};
-
 namespace {
+
+constexpr uint32_t kDefaultCapacity = 64 * 1024;
+constexpr uint32_t kMaxCapacity = 1024 * 1024;
+constexpr size_t kAtomicWrite = 4096;  // PIPE_BUF
 
 // A free ring of the default size for each CPU: what a shell makes for one pipeline
 // serves the next, without mapping 16 pages anew.
@@ -58,18 +40,75 @@ void transfer(Ring& ring, const IoBuffer& buffer, Move move) {
     }
 }
 
-}  // namespace
+class Pipe final : public Inode {
+  public:
+    explicit Pipe(uint32_t mode) : Inode(mode) {
+        static std::atomic<uint64_t> next_number{1};
+        number = next_number.fetch_add(1, std::memory_order_relaxed);
+        attributes.accessed = attributes.modified = attributes.changed = vfs_now();
+    }
+    ~Pipe() override { free_ring(); }
 
-Pipe::Pipe(uint32_t mode) : Inode(mode) {
-    attributes.accessed = attributes.modified = attributes.changed = vfs_now();
-}
+    // Opens an end (or with O_RDWR both) whose File has `node` as its inode; waits for
+    // the other side as POSIX open() says for FIFOs. ENXIO, kERESTARTSYS.
+    Result<File*> open_end(Inode& node, uint32_t flags);
+    // The same without waiting.
+    Result<File*> make_end(Inode& node, uint32_t flags);
+    Result<File*> open(uint32_t flags) override { return open_end(*this, flags); }
 
-Result<Pipe*> Pipe::create() {
-    static std::atomic<uint64_t> next_number{1};
-    Pipe* pipe = TRY(make<Pipe>(S_IFIFO | 0600u));
-    pipe->number = next_number.fetch_add(1, std::memory_order_relaxed);
-    return pipe;
-}
+  private:
+    friend class PipeFile;
+    Result<size_t> read(IoBuffer& buffer, bool nonblocking);
+    // EPIPE when there is no reader (and nothing was written): the caller sends SIGPIPE.
+    Result<size_t> write(IoBuffer& buffer, bool nonblocking);
+    Result<uint64_t> set_capacity(uint64_t size);
+    size_t used() const { return ring_used(ring_); }
+    size_t room() const { return ring_.data == nullptr ? capacity_ : ring_free(ring_); }
+    // Up to PIPE_BUF bytes go in one piece, more as they fit (POSIX XSH write).
+    bool can_write(size_t size) const { return room() >= (size <= kAtomicWrite ? size : 1); }
+    Result<void> ensure_ring();
+    void free_ring();
+    void wake_both() {
+        wake_all(read_wait_);
+        wake_all(write_wait_);
+    }
+
+    Ring ring_;
+    Mutex read_mutex_{LockRank::Pipe};   // the reading side, and opening and closing
+    Mutex write_mutex_{LockRank::Pipe};  // the writing side
+    uint32_t capacity_ = kDefaultCapacity;
+    // Changed under read_mutex_. The *_opens_ only grow: a waiting open must notice a
+    // partner that came and went.
+    std::atomic<uint32_t> readers_{0}, writers_{0};
+    std::atomic<uint32_t> reader_opens_{0}, writer_opens_{0};
+    WaitQueue read_wait_;   // for data, or a writer
+    WaitQueue write_wait_;  // for room, or a reader
+};
+
+class PipeFile final : public File {
+  public:
+    PipeFile(Pipe& pipe, Inode& node, uint32_t flags)
+        : File(node, flags), pipe_(new_ref(&pipe)), reads_(readable()), writes_(writable()) {}
+    ~PipeFile() override;
+    Result<size_t> read_at(IoBuffer& buffer, uint64_t) override {
+        return pipe_->read(buffer, nonblocking());
+    }
+    Result<size_t> write_at(IoBuffer& buffer, uint64_t) override {
+        return pipe_->write(buffer, nonblocking());
+    }
+    uint32_t poll(uint32_t events, PollTable* table) override;
+    Result<void> ioctl(uint32_t request, VirtAddr argument) override {
+        if (request != FIONREAD) return Error(ENOTTY);
+        return UserOut<int32_t>(argument).write(static_cast<int32_t>(pipe_->used()));
+    }
+    Result<uint64_t> pipe_capacity(uint64_t wanted) override {
+        return wanted == kAsk ? pipe_->capacity_ : pipe_->set_capacity(wanted);
+    }
+
+  private:
+    Ref<Pipe> pipe_;
+    const bool reads_, writes_;  // as opened: what close has to undo
+};
 
 void Pipe::free_ring() {
     if (ring_.data == nullptr) return;
@@ -88,11 +127,6 @@ Result<void> Pipe::ensure_ring() {
     if (memory == nullptr) return Error(ENOMEM);
     ring_init(ring_, memory, capacity_);
     return {};
-}
-
-void Pipe::wake_both() {
-    wake_all(read_wait_);
-    wake_all(write_wait_);
 }
 
 // ---- Moving data ----
@@ -150,19 +184,19 @@ Result<size_t> Pipe::write(IoBuffer& buffer, bool nonblocking) {
 uint32_t PipeFile::poll(uint32_t events, PollTable* table) {
     uint32_t ready = 0;
     if (reads_) {
-        if (table != nullptr) table->add(pipe_.read_wait_);
-        if (pipe_.used() > 0) ready |= POLLIN | POLLRDNORM;
-        if (pipe_.writers_.load() == 0 && pipe_.writer_opens_.load() > 0) ready |= POLLHUP;
+        if (table != nullptr) table->add(pipe_->read_wait_);
+        if (pipe_->used() > 0) ready |= POLLIN | POLLRDNORM;
+        if (pipe_->writers_.load() == 0 && pipe_->writer_opens_.load() > 0) ready |= POLLHUP;
     }
     if (writes_) {
-        if (table != nullptr) table->add(pipe_.write_wait_);
-        if (pipe_.room() >= Pipe::kAtomicWrite) ready |= POLLOUT | POLLWRNORM;
-        if (pipe_.readers_.load() == 0) ready |= POLLERR;
+        if (table != nullptr) table->add(pipe_->write_wait_);
+        if (pipe_->room() >= kAtomicWrite) ready |= POLLOUT | POLLWRNORM;
+        if (pipe_->readers_.load() == 0) ready |= POLLERR;
     }
     return ready & (events | POLLERR | POLLHUP);
 }
 
-Result<uint32_t> Pipe::set_capacity(uint64_t size) {
+Result<uint64_t> Pipe::set_capacity(uint64_t size) {
     if (size > kMaxCapacity) return Error(EPERM);
     auto wanted =
         static_cast<uint32_t>(std::bit_ceil(std::max<uint64_t>(size, kAtomicWrite)));
@@ -176,7 +210,7 @@ Result<uint32_t> Pipe::set_capacity(uint64_t size) {
         capacity_ = wanted;
     }
     write_mutex_.unlock();
-    return empty ? Result<uint32_t>(wanted) : Error(EBUSY);
+    return empty ? Result<uint64_t>(wanted) : Error(EBUSY);
 }
 
 // ---- Ends ----
@@ -218,21 +252,30 @@ Result<File*> Pipe::open_end(Inode& node, uint32_t flags) {
 
 PipeFile::~PipeFile() {
     {
-        MutexGuard guard(pipe_.read_mutex_);
-        if (reads_) pipe_.readers_.fetch_sub(1);
-        if (writes_) pipe_.writers_.fetch_sub(1);
+        MutexGuard guard(pipe_->read_mutex_);
+        if (reads_) pipe_->readers_.fetch_sub(1);
+        if (writes_) pipe_->writers_.fetch_sub(1);
         // With the last end what was left is lost (POSIX XSH close). No reader or writer
         // is inside: they have references of their Files.
-        if (pipe_.readers_.load() == 0 && pipe_.writers_.load() == 0) pipe_.free_ring();
+        if (pipe_->readers_.load() == 0 && pipe_->writers_.load() == 0) pipe_->free_ring();
     }
-    pipe_.wake_both();
-    pipe_.unref();
+    pipe_->wake_both();
 }
+
+}  // namespace
 
 Result<PipeEnds> pipe_create(uint32_t flags) {
     flags &= O_NONBLOCK;
-    Ref<Pipe> pipe(TRY(Pipe::create()));
+    Ref<Pipe> pipe(TRY(make<Pipe>(S_IFIFO | 0600u)));
     FileRef read_end(TRY(pipe->make_end(*pipe, O_RDONLY | flags)));
     File* write_end = TRY(pipe->make_end(*pipe, O_WRONLY | flags));
     return PipeEnds{read_end.release(), write_end};
+}
+
+Result<File*> fifo_open(Inode& node, InodeRef& pipe, uint32_t flags) {
+    {
+        MutexGuard guard(node.mutex);
+        if (!pipe) pipe.reset(TRY(make<Pipe>(S_IFIFO | 0600u)));
+    }
+    return static_cast<Pipe&>(*pipe).open_end(node, flags);
 }

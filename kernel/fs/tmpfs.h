@@ -1,14 +1,11 @@
 // tmpfs: files in memory. The root file system, /tmp, and with a table of drivers /dev.
 //
-// The classes behind Inode, one per type of file. Directories are in tmpfs_directory.cc,
-// regular files in tmpfs_file.cc, the file system and everything small in tmpfs.cc.
+// The classes behind Inode, one per type of file: regular files are in tmpfs_file.cc, all
+// else in tmpfs.cc.
 #pragma once
 #include <atomic>
 
-#include "kernel/fs/dir_index.h"
 #include "kernel/fs/vfs.h"
-
-class TmpfsDirectory;
 
 class Tmpfs final : public FileSystem {
   public:
@@ -38,48 +35,6 @@ class TmpfsInode : public Inode {
 
   protected:
     Tmpfs& fs_;
-};
-
-// Its entries hold a reference of their inodes each. The way up needs none: a directory
-// that was not removed has an entry in its parent, so the parent cannot go.
-class TmpfsDirectory final : public TmpfsInode {
-  public:
-    TmpfsDirectory(Tmpfs& fs, uint32_t mode);
-    ~TmpfsDirectory() override;
-
-    Result<Inode*> lookup(std::string_view name) override;
-    Result<Inode*> create(std::string_view name, uint32_t mode, uint64_t device,
-                          std::string_view target) override;
-    Result<void> link(std::string_view name, Inode& inode) override;
-    Result<void> unlink(std::string_view name, Inode& inode) override;
-    Result<void> rename(std::string_view name, Inode& inode, Inode& new_parent,
-                        std::string_view new_name, Inode* replaced) override;
-    Result<void> list(uint64_t position, DirectoryVisitor visit, void* context) override;
-    Inode* parent() override { return parent_; }
-    size_t name_in_parent(char* out, size_t size) override;
-    Attributes stat() override;
-    void become_root() { parent_ = this; }
-
-  private:
-    Result<void> add_entry(std::string_view name, Inode& inode);
-    // A new entry, with a reference of its own. ENOENT: this directory was removed.
-    Result<DirEntry*> insert(std::string_view name, Inode& inode);
-    Result<DirEntry*> give_name(std::string_view name, Inode& inode, Inode* replaced);
-    Result<void> lose(Inode& inode);
-    void drop_entry(DirEntry& entry);
-    // Marks an empty directory as removed: from then on nothing can be added. False: not
-    // empty.
-    bool close_empty();
-    void adopt(TmpfsDirectory& child, DirEntry& entry);
-    void touch();
-
-    static constexpr uint64_t kRemoved = ~0ull;
-    DirIndex index_;
-    // Entries, or kRemoved. Changed by compare-exchange: rmdir closes a child directory
-    // while it holds only the parent's Mutex.
-    std::atomic<uint64_t> count_{0};
-    TmpfsDirectory* parent_ GUARDED_BY(vfs_tree_lock) = nullptr;  // nullptr: removed
-    DirEntry* self_ GUARDED_BY(vfs_tree_lock) = nullptr;  // the entry in the parent
 };
 
 // In tmpfs_file.cc.

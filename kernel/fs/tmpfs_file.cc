@@ -13,8 +13,6 @@
 
 #include "kernel/mm/page_store.h"
 #include "kernel/fs/tmpfs.h"
-#include "kernel/mm/slab.h"
-#include "kernel/mm/user_access.h"
 
 namespace {
 

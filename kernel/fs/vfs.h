@@ -44,21 +44,16 @@ enum WalkFlags : uint32_t {
     kWantDirectory = 2,  // ENOTDIR otherwise
 };
 
-// Returns a reference. ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG.
-Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint32_t flags);
-// All but the last component resolved: the directory, and that component within the path,
-// without trailing slashes.
-struct WalkParent {
-    InodeRef parent;
-    std::string_view name;
-    bool trailing_slash;
-    // "/", "." or "..": a directory that has its name elsewhere.
-    bool is_special() const { return name.empty() || name == "." || name == ".."; }
+// A regular file for a walk to make when its last component is not there (O_CREAT).
+struct NewFile {
+    uint32_t mode;
+    bool made = false;
 };
-// The inode of that name; an empty Ref when there is none. The directory's Mutex is held.
-Result<InodeRef> vfs_find(Inode& directory, std::string_view name);
-Result<WalkParent> vfs_walk_parent(const WalkContext& context, std::string_view path);
 
+// Returns a reference. ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG. With `fresh` a trailing slash
+// is EISDIR.
+Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint32_t flags,
+                        NewFile* fresh = nullptr);
 Result<File*> vfs_open(const WalkContext& context, std::string_view path, uint32_t flags,
                        uint32_t mode);
 // Makes an inode of any type (`mode` has it; the umask is applied) at `path`: mkdir, mknod,
@@ -131,3 +126,6 @@ struct PipeEnds {
     File* write_end;
 };
 Result<PipeEnds> pipe_create(uint32_t flags);  // O_NONBLOCK, O_DIRECT ignored
+// Opens the FIFO `node`, whose pipe is kept in `pipe` from its first open on. Waits for the
+// other side as POSIX open() says. ENXIO, kERESTARTSYS.
+Result<File*> fifo_open(Inode& node, InodeRef& pipe, uint32_t flags);

@@ -1,4 +1,5 @@
-// The path walk (POSIX XBD 4.13): from a path to an inode, one component at a time.
+// The path walk (POSIX XBD 4.13): from a path to an inode, one component at a time; and the
+// way back from a directory to its path. Mounts: which file system lies where.
 //
 // The walk holds a reference of the directory where it stands and the Mutex of that
 // directory only while it looks one name up. So it never holds two locks, and whatever
@@ -7,11 +8,31 @@
 // Symlinks do not recurse: the target is put in front of what is left to walk
 // (PathExpansion, in a page taken at the first link), and the walk goes on with that
 // text.
-#include <utility>
+//
+// A mount is for good. It shows in two pointers, so that the walk needs no lookup:
+// Inode::mounted leads down from the covered directory, FileSystem::covered leads back
+// up. Both are written once, at boot, before user programs run.
+#include <cstring>
+#include <iterator>
 
 #include "kernel/fs/vfs.h"
 
+SpinLock vfs_tree_lock{LockRank::Mount};
+
 namespace {
+
+Mount mounts[16];
+uint32_t mount_count = 0;  // grows at boot only
+Inode* root_inode = nullptr;
+
+void add_mount(FileSystem& file_system, std::string_view path) {
+    if (mount_count == std::size(mounts)) panic("too many mounts");
+    mounts[mount_count++] = {&file_system, path};
+    file_system.device = mount_count;
+    file_system.root()->ref();
+}
+
+TimeSpec (*clock_source)();
 
 // Symlinks met on the way; most walks need no page for them.
 class Expansion {
@@ -45,11 +66,19 @@ Result<InodeRef> step_up(const WalkContext& context, Inode* directory) {
     return new_ref(parent);
 }
 
-Result<InodeRef> step_down(Inode& directory, std::string_view name) {
+// `fresh` null: the name has to be there.
+Result<InodeRef> step_down(Inode& directory, std::string_view name, NewFile* fresh) {
     InodeRef child;
     {
         MutexGuard guard(directory.mutex);
-        child.reset(TRY(directory.lookup(name)));
+        auto found = directory.lookup(name);
+        if (found.ok()) {
+            child.reset(found.value());
+        } else {
+            if (fresh == nullptr || found.error().number() != ENOENT) return found.error();
+            child.reset(TRY(directory.create(name, fresh->mode, 0, {})));
+            fresh->made = true;
+        }
     }
     while (child->mounted != nullptr) [[unlikely]]
         child = new_ref(child->mounted);
@@ -58,8 +87,8 @@ Result<InodeRef> step_down(Inode& directory, std::string_view name) {
 
 }  // namespace
 
-Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path,
-                        uint32_t flags) {
+Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint32_t flags,
+                        NewFile* fresh) {
     if (path.empty()) return Error(ENOENT);
     Expansion expansion;
     int links = 0;
@@ -75,7 +104,9 @@ Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path,
             if (name.size() == 2) at = TRY(step_up(context, at.get()));
             continue;
         }
-        InodeRef child = TRY(step_down(*at, name));
+        bool last = fresh != nullptr && cursor.rest().find_first_not_of('/') == cursor.rest().npos;
+        if (last && trailing_slash) return Error(EISDIR);
+        InodeRef child = TRY(step_down(*at, name, last ? fresh : nullptr));
         if (child->type() != S_IFLNK || (!trailing_slash && (flags & kNoFollow) != 0)) {
             at = std::move(child);
             continue;
@@ -94,10 +125,58 @@ Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path,
     return at.release();
 }
 
-Result<WalkParent> vfs_walk_parent(const WalkContext& context, std::string_view path) {
-    if (path.empty()) return Error(ENOENT);
-    PathSplit split = path_split(path);
-    if (split.name.size() > kMaxName) return Error(ENAMETOOLONG);
-    InodeRef parent(TRY(vfs_walk(context, split.parent, kFollow | kWantDirectory)));
-    return WalkParent{std::move(parent), split.name, split.trailing_slash};
+// ---- Mounts ----
+
+void FileSystem::set_root(Inode* root) {
+    root_ = root;
+    root->file_system = this;
 }
+
+void vfs_set_root(FileSystem& file_system) {
+    add_mount(file_system, "/");
+    root_inode = file_system.root();
+}
+
+Inode* vfs_root() { return root_inode; }
+
+Result<void> vfs_mount(std::string_view path, FileSystem& file_system) {
+    WalkContext context{root_inode, root_inode};
+    InodeRef directory(TRY(vfs_walk(context, path, kWantDirectory)));
+    add_mount(file_system, path);
+    file_system.covered = directory.get();
+    directory.release()->mounted = file_system.root();  // the mount keeps the reference
+    return {};
+}
+
+std::span<const Mount> vfs_mounts() { return {mounts, mount_count}; }
+
+Result<size_t> vfs_path_of(Inode* root, Inode* directory, char* out, size_t size) {
+    // From the leaf up, so the text grows from the end of the buffer to its start.
+    size_t start = size;
+    SpinGuard guard(vfs_tree_lock);
+    while (directory != root) {
+        if (directory == directory->file_system->root()) {
+            directory = directory->file_system->covered;
+            if (directory == nullptr) break;
+            continue;
+        }
+        char name[kMaxName];
+        size_t length = directory->name_in_parent(name, sizeof name);
+        Inode* parent = directory->parent();
+        if (length == 0 || parent == nullptr) return Error(ENOENT);
+        if (start < length + 1) return Error(ERANGE);
+        start -= length;
+        memcpy(out + start, name, length);
+        out[--start] = '/';
+        directory = parent;
+    }
+    if (start == size) {
+        if (size == 0) return Error(ERANGE);
+        out[--start] = '/';
+    }
+    memmove(out, out + start, size - start);
+    return size - start;
+}
+
+TimeSpec vfs_now() { return clock_source(); }
+void vfs_set_clock(TimeSpec (*now)()) { clock_source = now; }

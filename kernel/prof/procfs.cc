@@ -102,7 +102,7 @@ class ProcInode final : public Inode {
         return format_to(out, size, "%d", pid());
     }
     Result<Inode*> lookup(std::string_view name) override;
-    Result<void> list(uint64_t from, DirectoryVisitor visit, void* context) override;
+    Result<void> list(uint64_t from, DirectoryListing& listing) override;
 
   private:
     int32_t pid() const { return static_cast<int32_t>(number >> 16); }
@@ -206,19 +206,13 @@ Result<Inode*> ProcInode::lookup(std::string_view name) {
 }
 
 // Positions: ".", "..", the entries, then member m at base + m.
-Result<void> ProcInode::list(uint64_t from, DirectoryVisitor visit, void* context) {
+Result<void> ProcInode::list(uint64_t from, DirectoryListing& listing) {
     WithoutMutex unlocked(mutex);
-    auto show = [&](uint64_t position, std::string_view name, uint64_t n, uint32_t mode) {
-        return visit(context, name, n, static_cast<uint8_t>((mode & S_IFMT) >> 12),
-                     position + 1);
-    };
-    if (from == 0 && !show(0, ".", number, kProcDirectory)) return {};
-    if (from <= 1 && !show(1, "..", parent()->number, kProcDirectory)) return {};
     const uint64_t base = 2 + entries().size();
-    for (uint64_t i = std::max<uint64_t>(from, 2); i < base; i++) {
+    for (uint64_t i = from; i < base; i++) {
         const ProcEntry& entry = entries()[i - 2];
-        if (!show(i, entry.name, number_of(pid(), kFirstEntry + i - 2), entry.mode))
-            return {};
+        uint64_t n = number_of(pid(), kFirstEntry + i - 2);
+        if (!listing.add(entry.name, n, entry.mode, i + 1)) return {};
     }
     int member = static_cast<int>(std::max(from, base) - base);
     while ((member = TRY(next_member(member))) >= 0) {
@@ -227,7 +221,7 @@ Result<void> ProcInode::list(uint64_t from, DirectoryVisitor visit, void* contex
         auto m = static_cast<uint64_t>(member);
         uint64_t n = pid() == 0 ? number_of(member, kDirectory) : number_of(pid(), kFds + m);
         uint32_t mode = pid() == 0 ? kProcDirectory : kProcLink;
-        if (!show(base + m, {name, length}, n, mode)) break;
+        if (!listing.add({name, length}, n, mode, base + m + 1)) break;
         member++;
     }
     return {};

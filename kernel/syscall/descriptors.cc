@@ -11,7 +11,6 @@
 
 #include "kernel/abi/termios.h"
 #include "kernel/fs/file_lock.h"
-#include "kernel/fs/pipe.h"
 #include "kernel/syscall/calls.h"
 
 constexpr uint32_t kSettableFlags = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
@@ -100,11 +99,8 @@ Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
         case F_GETLK:
         case F_SETLK:
         case F_SETLKW: TRY(record_lock(fd, *file, command, argument)); return uint64_t{0};
-        case F_GETPIPE_SZ:
-        case F_SETPIPE_SZ:
-            if (file->pipe() == nullptr) return Error(EBADF);
-            if (command == F_GETPIPE_SZ) return uint64_t{file->pipe()->capacity()};
-            return uint64_t{TRY(file->pipe()->set_capacity(static_cast<uint32_t>(argument)))};
+        case F_GETPIPE_SZ: return file->pipe_capacity(File::kAsk);
+        case F_SETPIPE_SZ: return file->pipe_capacity(static_cast<uint32_t>(argument));
         default: return Error(EINVAL);
     }
 }
@@ -329,51 +325,58 @@ Result<size_t> sys_sendfile(int out_fd, int in_fd, VirtAddr offset, uint64_t siz
 
 namespace {
 
-constexpr size_t kDirentHead = offsetof(dirent64, d_name);
-
-// Where the next record goes, in kernel memory.
-struct DirentWriter {
-    char* at;
-    size_t left;
-    uint64_t position = 0;  // behind the last record
-    bool full = false;
-
-    bool add(std::string_view name, uint64_t inode, uint8_t type, uint64_t next_position) {
-        size_t size = round_up(kDirentHead + name.size() + 1, 8);
-        full = size > left;
+// Writes records into kernel memory, one behind the other.
+class DirentWriter final : public DirectoryListing {
+  public:
+    DirentWriter(char* records, size_t size) : at(records), left_(size) {}
+    bool add(std::string_view name, uint64_t inode, uint32_t mode,
+             uint64_t next_position) override {
+        constexpr size_t kHead = offsetof(dirent64, d_name);
+        size_t size = round_up(kHead + name.size() + 1, 8);
+        full = size > left_;
         if (full) return false;
-        dirent64 head = {inode, static_cast<int64_t>(next_position),
-                         static_cast<uint16_t>(size), type, {}};
+        dirent64 head = {inode, static_cast<int64_t>(next_position), static_cast<uint16_t>(size),
+                         static_cast<uint8_t>((mode & S_IFMT) >> 12), {}};
         memset(at + size - 8, 0, 8);  // the end of the name; it may overwrite some of it
-        memcpy(at, &head, kDirentHead);
-        memcpy(at + kDirentHead, name.data(), name.size());
+        memcpy(at, &head, kHead);
+        memcpy(at + kHead, name.data(), name.size());
         at += size;
-        left -= size;
+        left_ -= size;
         position = next_position;
         return true;
     }
+
+    char* at;
+    uint64_t position = 0;  // behind the last record
+    bool full = false;
+
+  private:
+    size_t left_;
 };
+
+uint64_t parent_number(Inode& directory) {
+    SpinGuard guard(vfs_tree_lock);
+    Inode* parent = directory.parent();
+    return parent != nullptr ? parent->number : directory.number;
+}
 
 }  // namespace
 
 // A page of records at most: the caller asks again.
 Result<size_t> sys_getdents64(int fd, VirtAddr out, uint32_t size) {
     FileRef file = TRY(files().get(fd));
-    if (!file->inode->is_directory()) return Error(ENOTDIR);
+    Inode& inode = *file->inode;
+    if (!inode.is_directory()) return Error(ENOTDIR);
     ScratchPage page;
     char* records = TRY(page.get());
-    DirentWriter writer{records, std::min<size_t>(size, kPageSize)};
+    DirentWriter writer(records, std::min<size_t>(size, kPageSize));
     MutexGuard offset_guard(file->offset_mutex);
     {
-        MutexGuard guard(file->inode->mutex);
-        TRY(file->inode->list(
-            file->offset,
-            [](void* context, std::string_view name, uint64_t inode, uint8_t type,
-               uint64_t next_position) {
-                return static_cast<DirentWriter*>(context)->add(name, inode, type,
-                                                                next_position);
-            },
-            &writer));
+        MutexGuard guard(inode.mutex);
+        uint64_t from = file->offset;
+        if (from == 0 && writer.add(".", inode.number, S_IFDIR, 1)) from = 1;
+        if (from == 1 && writer.add("..", parent_number(inode), S_IFDIR, 2)) from = 2;
+        if (!writer.full) TRY(inode.list(from, writer));
     }
     auto total = static_cast<size_t>(writer.at - records);
     if (total == 0) return writer.full ? Result<size_t>(Error(EINVAL)) : size_t{0};

@@ -6,7 +6,7 @@
 #include "kernel/abi/system.h"
 #include "kernel/arch/tsc.h"
 #include "kernel/base/result.h"
-#include "kernel/fs/inode.h"
+#include "kernel/fs/file.h"
 #include "kernel/sched/thread.h"
 
 inline constexpr uint64_t kNsPerSecond = 1'000'000'000;

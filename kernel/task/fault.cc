@@ -9,7 +9,6 @@
 #include "kernel/arch/traps.h"
 #include "kernel/arch/x86.h"
 #include "kernel/base/log.h"
-#include "kernel/mm/slab.h"
 #include "kernel/task/process.h"
 
 namespace {

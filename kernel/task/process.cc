@@ -7,7 +7,6 @@
 #include "kernel/task/process.h"
 
 #include "kernel/arch/tsc.h"
-#include "kernel/mm/slab.h"
 #include "kernel/task/process_private.h"
 
 Mutex process_tree{LockRank::ProcessTree};

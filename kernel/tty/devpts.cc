@@ -10,7 +10,6 @@ namespace {
 
 constexpr uint32_t kRootMode = S_IFDIR | 0755, kSlaveMode = S_IFCHR | 0620;
 constexpr uint64_t kRootNumber = 1, kFirstSlaveNumber = 3;
-constexpr uint8_t kTypeDirectory = S_IFDIR >> 12, kTypeCharacter = S_IFCHR >> 12;
 
 FileSystem devpts("devpts", 0x1cd1);  // DEVPTS_SUPER_MAGIC, statfs(2)
 
@@ -39,19 +38,14 @@ class Directory final : public Inode {
         if (!index || !pty_exists(static_cast<uint32_t>(*index))) return Error(ENOENT);
         return TRY(make<SlaveNode>(static_cast<uint32_t>(*index)));
     }
-    // Positions: ".", "..", then pair n at n + 2.
-    Result<void> list(uint64_t from, DirectoryVisitor visit, void* context) override {
-        for (uint64_t at = from; at < kMaxPtys + 2; ++at) {
-            bool more = true;
-            if (at < 2) {
-                more = visit(context, at == 0 ? "." : "..", number, kTypeDirectory, at + 1);
-            } else if (auto index = static_cast<uint32_t>(at - 2); pty_exists(index)) {
-                char name[16];
-                size_t length = format_to(name, sizeof name, "%u", index);
-                more = visit(context, {name, length}, kFirstSlaveNumber + index,
-                             kTypeCharacter, at + 1);
-            }
-            if (!more) break;
+    // Pair n is at position n + 2.
+    Result<void> list(uint64_t from, DirectoryListing& listing) override {
+        for (uint64_t n = from - 2; n < kMaxPtys; n++) {
+            char name[16];
+            size_t length = format_to(name, sizeof name, "%lu", n);
+            if (pty_exists(static_cast<uint32_t>(n)) &&
+                !listing.add({name, length}, kFirstSlaveNumber + n, kSlaveMode, n + 3))
+                break;
         }
         return {};
     }

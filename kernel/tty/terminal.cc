@@ -3,7 +3,6 @@
 #include "kernel/tty/terminal.h"
 
 #include "kernel/arch/tsc.h"
-#include "kernel/mm/slab.h"
 
 namespace {
 // Moved from a writer's memory at a time; lies on the kernel stack.
