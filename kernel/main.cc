@@ -34,9 +34,7 @@
 #include "kernel/sched/scheduler.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/process.h"
-#include "kernel/tty/console.h"
 #include "kernel/tty/pty.h"
-#include "kernel/tty/tty.h"
 
 namespace {
 

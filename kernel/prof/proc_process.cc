@@ -33,7 +33,7 @@ void take_snapshot(ProcessSnapshot& s, Process& process) REQUIRES(process_tree, 
     s.session = process.session;
     s.foreground_group = -1;
     if (Terminal* terminal = process.terminal; terminal != nullptr) {
-        s.terminal = static_cast<uint32_t>(terminal->number());
+        s.terminal = static_cast<uint32_t>(terminal->number);
         if (terminal->controls(process)) s.foreground_group = terminal->foreground_group();
     }
     s.children_user_ns = process.dead_children.user_ns;

@@ -1,11 +1,9 @@
 // PTY pairs: a terminal whose device is another program. Whoever opens /dev/ptmx holds
 // the master side and sees what a terminal's user would; /dev/pts/<n> is the terminal
 // itself (POSIX posix_openpt(3), Linux pty(7)). The functions are lab 5's pty.cc; the
-// directory /dev/pts is kernel/tty/devpts.cc.
+// directory /dev/pts is kernel/tty/tty.cc.
 #pragma once
-#include <cstdint>
-
-#include "kernel/fs/vfs.h"
+#include "kernel/tty/terminal.h"
 
 inline constexpr uint32_t kMaxPtys = 64;
 

@@ -1,38 +1,61 @@
-// The terminal's data path: reading, writing, polling, input from the device, hangup.
-// Termios, job control and sessions are in terminal_ioctl.cc.
+// The terminal: its data path (reading, writing, polling, input from the device, hangup), then
+// its control side: ioctl(2), termios, job control, sessions (Linux ioctl_tty(2), POSIX XBD
+// 11.1.3 "The Controlling Terminal", 11.1.4 "Terminal Access Control").
+//
+// Lock order: process_tree, then the terminal's mutex. `session_` and `foreground_` are
+// written under process_tree and read without it where a stale answer does no harm.
 #include "kernel/tty/terminal.h"
 
 #include "kernel/arch/tsc.h"
+#include "kernel/mm/user_access.h"
+#include "kernel/task/job_control.h"
 
 namespace {
 // Moved from a writer's memory at a time; lies on the kernel stack.
 constexpr size_t kWriteChunk = 512;
+// An open terminal.
+class TerminalFile final : public File {
+  public:
+    TerminalFile(Terminal& terminal, Inode& node, uint32_t flags)
+        : File(node, flags), terminal_(terminal) {}
+    ~TerminalFile() override { terminal_.file_closed(); }
+    Result<size_t> read_at(IoBuffer& buffer, uint64_t) override {
+        return terminal_.read(buffer, nonblocking());
+    }
+    Result<size_t> write_at(IoBuffer& buffer, uint64_t) override {
+        return terminal_.write(buffer, nonblocking());
+    }
+    uint32_t poll(uint32_t events, PollTable* table) override {
+        return terminal_.poll(events, table);
+    }
+    Result<void> ioctl(uint32_t request, VirtAddr argument) override {
+        return terminal_.ioctl(request, argument);
+    }
+
+  private:
+    Terminal& terminal_;
+};
+
+// The calling process, or nullptr in a kernel thread.
+Process* calling_process() { return current_thread()->process; }
+
 }  // namespace
 
 Terminal::Terminal(TerminalDevice& device, uint64_t number)
-    : device_(device), number_(number) {
-    line_init(line_, *this);
+    : number(number), device_(device) {
+    line_init(line_, device);
 }
 
-// ---- What the line discipline needs of us ----
-
-size_t Terminal::output(const char* data, size_t size) { return device_.write(data, size); }
-size_t Terminal::output_room() { return device_.room(); }
-void Terminal::signal(int signal) { noted_signals_ |= signal_bit(signal); }
-void Terminal::flush_output() { device_.flush(); }
-
 void Terminal::send_noted_signals() {
-    uint64_t signals;
+    SignalSet signals;
     {
         MutexGuard guard(mutex_);
-        signals = noted_signals_;
-        noted_signals_ = 0;
+        signals = std::exchange(device_.noted_signals, 0);
     }
     int32_t group = foreground_group();
     if (group == 0) return;
-    for (; signals != 0; signals &= signals - 1) {
+    for (; signals != 0; signals &= signals - 1)
         signal_process_group(group, __builtin_ctzll(signals) + 1);
-    }
 }
 
 // ---- Files ----
@@ -65,7 +88,7 @@ Result<size_t> Terminal::read(IoBuffer& buffer, bool nonblocking) {
     bool timed_out = false;
     for (;;) {
         TRY(check_foreground(Use::Read));
-        const uint32_t seen = input_events_.load(std::memory_order_acquire);
+        const uint32_t seen = input_.now();
         LineWait wait;
         {
             MutexGuard guard(mutex_);
@@ -77,9 +100,7 @@ Result<size_t> Terminal::read(IoBuffer& buffer, bool nonblocking) {
         if (nonblocking) return Error(EAGAIN);
         uint64_t deadline = kNoDeadline;
         if (wait.timeout_ns != kLineNoTimeout) deadline = monotonic_ns() + wait.timeout_ns;
-        Result<void> slept = wait_until(
-            readers_, [&] { return input_events_.load(std::memory_order_acquire) != seen; },
-            WaitMode::Interruptible, deadline);
+        Result<void> slept = input_.wait(seen, deadline);
         if (slept.ok()) continue;
         if (slept.error().number() != ETIMEDOUT) return slept.error();
         timed_out = true;
@@ -98,7 +119,7 @@ Result<size_t> Terminal::transfer(IoBuffer& buffer) {
         total += moved;
         if (moved < chunk.bytes.size() || chunk.last) break;
     }
-    room_changed();
+    room.happened();
     if (total == 0 && buffer.faulted()) return Error(EFAULT);
     return total;
 }
@@ -107,7 +128,7 @@ Result<size_t> Terminal::write(IoBuffer& buffer, bool nonblocking) {
     TRY(check_foreground(Use::Write));
     size_t total = 0;
     for (;;) {
-        const uint32_t seen = output_events_.load(std::memory_order_acquire);
+        const uint32_t seen = output_.now();
         {
             // Held for the whole call unless it has to wait: writes do not mix.
             MutexGuard guard(mutex_);
@@ -117,8 +138,7 @@ Result<size_t> Terminal::write(IoBuffer& buffer, bool nonblocking) {
         if (buffer.faulted() && total == 0) return Error(EFAULT);
         if (buffer.remaining() == 0 || buffer.faulted()) return total;
         if (nonblocking) return total > 0 ? Result<size_t>(total) : Error(EAGAIN);
-        Result<void> slept = wait_until(
-            writers_, [&] { return output_events_.load(std::memory_order_acquire) != seen; });
+        Result<void> slept = output_.wait(seen);
         if (!slept.ok()) return total > 0 ? Result<size_t>(total) : slept.error();
     }
 }
@@ -156,33 +176,18 @@ bool Terminal::input_ready() {
 
 uint32_t Terminal::poll(uint32_t events, PollTable* table) {
     if (table != nullptr) {
-        table->add(readers_);
-        table->add(writers_);
+        table->add(input_.queue);
+        table->add(output_.queue);
     }
     if (hung_up_) return POLLHUP | POLLERR | (events & (POLLIN | POLLRDNORM));
     uint32_t ready = 0;
     MutexGuard guard(mutex_);
     if (input_ready()) ready |= POLLIN | POLLRDNORM;
-    if (!line_stopped(line_) && device_.room() > 0) ready |= POLLOUT | POLLWRNORM;
+    if (!line_stopped(line_) && device_.output_room() > 0) ready |= POLLOUT | POLLWRNORM;
     return ready & events;
 }
 
 // ---- Devices ----
-
-void Terminal::input_changed() {
-    input_events_.fetch_add(1, std::memory_order_release);
-    wake_all(readers_);
-}
-
-void Terminal::output_changed() {
-    output_events_.fetch_add(1, std::memory_order_release);
-    wake_all(writers_);
-}
-
-void Terminal::room_changed() {
-    room_events_.fetch_add(1, std::memory_order_release);
-    wake_all(room_wait);
-}
 
 size_t Terminal::receive(std::span<const unsigned char> input) {
     size_t consumed;
@@ -193,9 +198,9 @@ size_t Terminal::receive(std::span<const unsigned char> input) {
         stopped_before = line_stopped(line_);
         consumed = line_receive(line_, input);
         stopped_now = line_stopped(line_);
-        signals = noted_signals_ != 0;
+        signals = device_.noted_signals != 0;
     }
-    input_changed();
+    input_.happened();
     if (stopped_before && !stopped_now) output_ready();
     if (signals) send_noted_signals();
     return consumed;
@@ -206,7 +211,7 @@ void Terminal::output_ready() {
         MutexGuard guard(mutex_);
         line_output_ready(line_);
     }
-    output_changed();
+    output_.happened();
 }
 
 void Terminal::hang_up() {
@@ -219,16 +224,171 @@ void Terminal::hang_up() {
         MutexGuard tree(process_tree);
         end_session();
     }
-    input_changed();
-    room_changed();
-    output_changed();
+    input_.happened();
+    room.happened();
+    output_.happened();
 }
 
 void Terminal::reset() {
     MutexGuard guard(mutex_);
     line_destroy(line_);
-    line_init(line_, *this);
+    line_init(line_, device_);
     window_ = {25, 80, 0, 0};
-    noted_signals_ = 0;
+    device_.noted_signals = 0;
     hung_up_ = false;
+}
+
+// ---- Job control ----
+
+bool Terminal::controls(const Process& process) const {
+    return process.terminal == this && process.session == session_;
+}
+
+Result<void> Terminal::check_foreground(Use use) {
+    Process* process = calling_process();
+    if (process == nullptr || !controls(*process)) return {};
+    const int32_t foreground = foreground_group();
+    if (foreground == 0 || process->group == foreground) [[likely]] return {};
+    if (use == Use::Write) {
+        MutexGuard guard(mutex_);
+        if ((line_.termios.lflag & TOSTOP) == 0) return {};
+    }
+    MutexGuard tree(process_tree);
+    Thread& thread = *current_thread();
+    int verdict = job_control_check(thread, use == Use::Read ? SIGTTIN : SIGTTOU);
+    if (verdict == 0) return {};
+    if (verdict < 0) return Error(-verdict);
+    (void)post_group_signal(process->group, verdict);
+    thread.set_attention(kAttentionSignal);  // whichever thread takes it, this call restarts
+    return Error(kERESTARTSYS);
+}
+
+// ---- Sessions ----
+
+Result<void> Terminal::become_controlling(bool steal) {
+    Process* process = calling_process();
+    if (process == nullptr) return Error(EPERM);
+    MutexGuard tree(process_tree);
+    if (controls(*process)) return {};
+    if (process->session != process->pid) return Error(EPERM);
+    Terminal* other = process->terminal;
+    if (other != nullptr && other->controls(*process)) return Error(EPERM);
+    if (session_ != 0 && !steal) {
+        // A session whose leader is gone has lost its terminal.
+        Process* leader = find_process(session_);
+        if (leader != nullptr && leader->state == ProcessState::Alive && controls(*leader))
+            return Error(EPERM);
+    }
+    detach_session();
+    process->terminal = this;
+    session_ = process->session;
+    foreground_ = process->group;
+    return {};
+}
+
+void Terminal::end_session() {
+    // The session's leader is the process of that number (POSIX XBD 11.1.11).
+    Process* leader = session_ != 0 ? find_process(session_) : nullptr;
+    for (int signal : {SIGHUP, SIGCONT}) {
+        if (leader != nullptr) post_signal(*leader, signal);
+        if (foreground_ != 0) (void)post_group_signal(foreground_, signal);
+    }
+    detach_session();
+}
+
+// No process has this terminal as its controlling one any more.
+void Terminal::detach_session() {
+    session_ = 0;
+    foreground_ = 0;
+    for (Process& process : all_processes)
+        if (process.terminal == this) process.terminal = nullptr;
+}
+
+Result<void> Terminal::set_foreground(VirtAddr argument) {
+    int32_t group = TRY(UserIn<int32_t>(argument).read());
+    Process* process = calling_process();
+    if (process == nullptr || !controls(*process)) return Error(ENOTTY);
+    TRY(check_foreground(Use::Change));
+    if (group < 0) return Error(EINVAL);
+    MutexGuard tree(process_tree);
+    if (!controls(*process)) return Error(ENOTTY);
+    TRY(job_control_may_lead(group, process->session));
+    foreground_ = group;
+    return {};
+}
+
+// ---- Attributes ----
+
+Result<void> Terminal::set_termios(VirtAddr argument, uint32_t request) {
+    abi::Termios termios = TRY(UserIn<abi::Termios>(argument).read());
+    TRY(check_foreground(Use::Change));
+    {
+        // Output is delivered as it is written, so TCSETSW has nothing to wait for.
+        MutexGuard guard(mutex_);
+        if (request == TCSETSF) line_flush_input(line_);
+        line_set_termios(line_, termios);
+    }
+    // What counts as readable, and whether output is held, may have changed.
+    input_.happened();
+    room.happened();
+    output_ready();
+    return {};
+}
+
+Result<void> Terminal::flush_queues(uint64_t which) {
+    if (which > TCIOFLUSH) return Error(EINVAL);
+    TRY(check_foreground(Use::Change));
+    {
+        MutexGuard guard(mutex_);
+        if (which != TCOFLUSH) line_flush_input(line_);
+        if (which != TCIFLUSH) device_.flush_output();
+    }
+    room.happened();
+    output_ready();
+    return {};
+}
+
+// ---- ioctl(2) ----
+
+Result<void> Terminal::ioctl(uint32_t request, VirtAddr argument) {
+    if (hung_up_) return Error(EIO);
+    UserOut<int32_t> answer(argument);
+    switch (request) {
+        case TCGETS: {
+            MutexGuard guard(mutex_);
+            return UserOut<abi::Termios>(argument).write(line_.termios);
+        }
+        case TCSETS:
+        case TCSETSW:
+        case TCSETSF: return set_termios(argument, request);
+        case TCFLSH: return flush_queues(argument);
+        // A break, or tcdrain(3): output is delivered as it is written.
+        case TCSBRK: return check_foreground(Use::Change);
+        case TIOCGWINSZ: {
+            MutexGuard guard(mutex_);
+            return UserOut<abi::WindowSize>(argument).write(window_);
+        }
+        case TIOCSWINSZ: {
+            auto size = TRY(UserIn<abi::WindowSize>(argument).read());
+            {
+                MutexGuard guard(mutex_);
+                if (std::exchange(window_, size) == size) return {};
+            }
+            if (int32_t group = foreground_group()) signal_process_group(group, SIGWINCH);
+            return {};
+        }
+        case FIONREAD: {
+            MutexGuard guard(mutex_);
+            return answer.write(static_cast<int32_t>(line_available(line_)));
+        }
+        case TIOCSCTTY: return become_controlling(argument == 1);
+        case TIOCSPGRP: return set_foreground(argument);
+        case TIOCGPGRP:
+        case TIOCGSID: {
+            Process* process = calling_process();
+            if (process == nullptr || !controls(*process)) return Error(ENOTTY);
+            return answer.write(request == TIOCGSID ? session() : foreground_group());
+        }
+        default: return Error(ENOTTY);
+    }
 }

@@ -9,35 +9,49 @@
 // is released: they need process_tree, which ranks before it.
 //
 // Interrupt handlers cannot take the mutex: devices with interrupts queue their bytes and
-// call receive() from a thread (kernel/tty/console.cc).
+// call receive() from a thread (kernel/tty/tty.cc).
 //
 // Terminals are never freed, so a Process::terminal pointer stays valid; whether it is
 // still the controlling terminal of that process says controls().
 #pragma once
-#include <atomic>
-#include <cstdint>
-#include <span>
-
-#include "kernel/fs/file.h"
-#include "kernel/sched/mutex.h"
 #include "kernel/task/process.h"
 #include "kernel/tty/line_discipline.h"
 
+// Device numbers of Linux (Documentation/admin-guide/devices.txt).
+constexpr uint64_t device_number(uint32_t major, uint32_t minor) {
+    return (static_cast<uint64_t>(major) << 8) | minor;
+}
+inline constexpr uint64_t kDevicePtmx = device_number(5, 2);
+inline constexpr uint32_t kPtsMajor = 136;
+
 // Where a terminal's output goes. Called under the terminal's mutex.
-class TerminalDevice {
+class TerminalDevice : public LineHost {
   public:
-    // Takes as many of the bytes as it has room for (a device that waits by itself: all).
-    virtual size_t write(const char* data, size_t size) = 0;
-    virtual size_t room() = 0;
-    virtual void flush() {}   // drops what was taken and not delivered
+    void signal(int signal) final { noted_signals |= signal_bit(signal); }
+    void flush_output() override {}
     virtual void opened() {}  // the first File of the terminal appeared
     virtual void closed() {}  // the last one is gone
-
-  protected:
-    ~TerminalDevice() = default;
+    SignalSet noted_signals = 0;
 };
 
-class Terminal : private LineHost {
+// Something that happens again and again, and threads that wait for the next time: who has
+// read the count before looking at the state misses nothing.
+struct EventCount {
+    uint32_t now() const { return count.load(std::memory_order_acquire); }
+    void happened() {
+        count.fetch_add(1, std::memory_order_release);
+        wake_all(queue);
+    }
+    // Until it has happened since it was `seen`; kERESTARTSYS, ETIMEDOUT.
+    Result<void> wait(uint32_t seen, uint64_t deadline_ns = kNoDeadline) {
+        return wait_until(queue, [&] { return now() != seen; }, WaitMode::Interruptible,
+                          deadline_ns);
+    }
+    std::atomic<uint32_t> count{0};
+    WaitQueue queue;
+};
+
+class Terminal {
   public:
     // `number`: device number, (major << 8) | minor.
     Terminal(TerminalDevice& device, uint64_t number);
@@ -65,36 +79,22 @@ class Terminal : private LineHost {
     void end_session() REQUIRES(process_tree);
     // Usable again after hang_up, as new (the next user of a PTY pair).
     void reset();
-    void set_window_size(const abi::WindowSize& size);
-    abi::WindowSize window_size();
-    // Counts reads and other changes that may have made room for input, and wakes
-    // room_wait.
-    uint32_t room_events() const { return room_events_.load(std::memory_order_acquire); }
-    WaitQueue room_wait;
+    // Reads and other changes that may have made room for input.
+    EventCount room;
 
     // Is this the controlling terminal of `process`? (Its own thread asks, or
     // process_tree is held.)
     bool controls(const Process& process) const;
-    uint64_t number() const { return number_; }
+    const uint64_t number;
     int32_t session() const { return session_.load(std::memory_order_relaxed); }
     int32_t foreground_group() const { return foreground_.load(std::memory_order_relaxed); }
 
   private:
-    // LineHost
-    size_t output(const char* data, size_t size) override;
-    size_t output_room() override;
-    void signal(int signal) override REQUIRES(mutex_);
-    void flush_output() override;
-
     Result<size_t> transfer(IoBuffer& buffer) REQUIRES(mutex_);
     size_t write_some(IoBuffer& buffer) REQUIRES(mutex_);
     bool input_ready() REQUIRES(mutex_);
-    void input_changed();
-    void output_changed();
-    void room_changed();
     void send_noted_signals();
 
-    // ---- kernel/tty/terminal_ioctl.cc ----
     // Job control: may the caller read, write or (`change`) set up this terminal now?
     // Sends SIGTTIN or SIGTTOU to its group otherwise; kERESTARTSYS, EIO.
     enum class Use : uint8_t { Read, Write, Change };
@@ -106,39 +106,23 @@ class Terminal : private LineHost {
     void detach_session() REQUIRES(process_tree);
 
     TerminalDevice& device_;
-    const uint64_t number_;
     Mutex mutex_{LockRank::Terminal};
     LineDiscipline line_ GUARDED_BY(mutex_);
     abi::WindowSize window_ GUARDED_BY(mutex_) = {25, 80, 0, 0};
-    uint64_t noted_signals_ GUARDED_BY(mutex_) = 0;  // signal n is bit n - 1
     uint32_t open_files_ GUARDED_BY(mutex_) = 0;
     std::atomic<bool> hung_up_{false};
     // Written under process_tree; 0: none.
     std::atomic<int32_t> session_{0};
     std::atomic<int32_t> foreground_{0};
-    std::atomic<uint32_t> input_events_{0}, output_events_{0}, room_events_{0};
-    WaitQueue readers_, writers_;
+    EventCount input_, output_;  // there may be something to read, room to write
 };
 
-// An open terminal.
-class TerminalFile final : public File {
-  public:
-    TerminalFile(Terminal& terminal, Inode& node, uint32_t flags)
-        : File(node, flags), terminal_(terminal) {}
-    ~TerminalFile() override { terminal_.file_closed(); }
-    Result<size_t> read_at(IoBuffer& buffer, uint64_t) override {
-        return terminal_.read(buffer, nonblocking());
-    }
-    Result<size_t> write_at(IoBuffer& buffer, uint64_t) override {
-        return terminal_.write(buffer, nonblocking());
-    }
-    uint32_t poll(uint32_t events, PollTable* table) override {
-        return terminal_.poll(events, table);
-    }
-    Result<void> ioctl(uint32_t request, VirtAddr argument) override {
-        return terminal_.ioctl(request, argument);
-    }
+// ---- kernel/tty/tty.cc ----
 
-  private:
-    Terminal& terminal_;
-};
+// Adds the device nodes and starts the console's input: interrupts of COM1 and the keyboard,
+// and the thread that takes their bytes. After devfs_create, apic_init and the scheduler's
+// start.
+void tty_init();
+// For log_set_console: "\n" as "\r\n", to the serial port and the screen, as far as the
+// command line (console=) wants them. Any context.
+void console_write_log(const char* text, size_t length);

@@ -10,7 +10,6 @@
 #include "kernel/tty/pty.h"
 
 #include "kernel/base/log.h"
-#include "kernel/tty/tty.h"
 
 namespace {
 

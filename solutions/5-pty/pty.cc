@@ -20,10 +20,7 @@
 
 #include "kernel/abi/termios.h"
 #include "kernel/base/ring.h"
-#include "kernel/mm/slab.h"
 #include "kernel/mm/user_access.h"
-#include "kernel/tty/terminal.h"
-#include "kernel/tty/tty.h"
 
 namespace {
 
@@ -49,15 +46,15 @@ class PtyPair final : public TerminalDevice {
     }
 
     // ---- TerminalDevice: the terminal's mutex is held ----
-    size_t write(const char* data, size_t size) override {
+    size_t output(const char* data, size_t size) override {
         size_t written = ring_write(ring_, data, size);
         // wake_all looks again behind a fence; a reader that found the ring empty is in
         // the queue by then or sees what was written.
         if (written > 0) wake_all(readers);
         return written;
     }
-    size_t room() override { return ring_free(ring_); }
-    void flush() override { stale_until_ = ring_.head.load(std::memory_order_relaxed); }
+    size_t output_room() override { return ring_free(ring_); }
+    void flush_output() override { stale_until_ = ring_.head.load(std::memory_order_relaxed); }
     void opened() override {
         sides |= kSlaveSide;
         slave_closed = false;
@@ -103,14 +100,15 @@ class PtyPair final : public TerminalDevice {
             size_t taken = buffer.take(chunk, sizeof chunk);
             size_t done = 0;
             while (done < taken) {
-                uint32_t events = terminal.room_events();
+                uint32_t events = terminal.room.now();
                 size_t consumed = terminal.receive({chunk + done, taken - done});
                 done += consumed;
                 total += consumed;
                 if (done == taken) break;
                 // Full. Until a reader makes room this is what poll reports.
                 full_at_ = (1ull << 32) | events;
-                int error = nonblocking ? EAGAIN : wait_for_room(events);
+                int error = EAGAIN;
+                if (!nonblocking) error = terminal.room.wait(events).error().number();
                 if (error == 0) continue;
                 buffer.rewind(taken - done);
                 return total > 0 ? Result<size_t>(total) : Error(error);
@@ -121,7 +119,7 @@ class PtyPair final : public TerminalDevice {
         return total;
     }
     bool writable() const {
-        return full_at_.load() != ((1ull << 32) | terminal.room_events());
+        return full_at_.load() != ((1ull << 32) | terminal.room.now());
     }
 
     const uint32_t index;
@@ -132,11 +130,6 @@ class PtyPair final : public TerminalDevice {
     std::atomic<bool> locked{true};
 
   private:
-    int wait_for_room(uint32_t events) {
-        auto slept = wait_until(terminal.room_wait,
-                                [&] { return terminal.room_events() != events; });
-        return slept.ok() ? 0 : slept.error().number();
-    }
     // Moves what there is to the reader; consumed is only what reached him.
     size_t move_out(IoBuffer& buffer) REQUIRES(read_mutex_) {
         uint64_t tail = ring_.tail.load(std::memory_order_relaxed);
@@ -157,7 +150,7 @@ class PtyPair final : public TerminalDevice {
     Mutex read_mutex_{LockRank::Pipe};
     Ring ring_;
     std::atomic<uint64_t> stale_until_{0};  // ring position; what lies before is flushed
-    std::atomic<uint64_t> full_at_{0};      // room_events() when the input was found full
+    std::atomic<uint64_t> full_at_{0};      // room.now() when the input was found full
     unsigned char memory_[kRingCapacity];
 };
 
@@ -200,7 +193,7 @@ class MasterFile final : public File {
     uint32_t poll(uint32_t events, PollTable* table) override {
         if (table != nullptr) {
             table->add(pair_.readers);
-            table->add(pair_.terminal.room_wait);
+            table->add(pair_.terminal.room.queue);
         }
         uint32_t ready = pair_.writable() ? POLLOUT | POLLWRNORM : 0;
         bool closed = pair_.slave_closed;
