@@ -77,8 +77,6 @@ void memory_init() {
 
 // Gives each layer what it needs of those above it.
 void wire_layers() {
-    thread_set_memory({alloc_kernel_stack, free_kernel_stack, kmalloc, kfree});
-    scheduler_set_kernel_root(kernel_root());
     scheduler_set_tick_hz(kernel_options.tick_hz);
     scheduler_set_tick_hook(sampler_tick);
     set_user_return_hook(task_return_to_user);

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "kernel/mm/user_access.h"
-#include "kernel/task/exec_args.h"
+#include "kernel/task/program.h"
 
 namespace {
 

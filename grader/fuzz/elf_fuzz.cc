@@ -3,7 +3,8 @@
 #include <cstring>
 
 #include "kernel/arch/paging.h"
-#include "kernel/task/elf.h"
+#include "kernel/mm/user_access.h"
+#include "kernel/task/program.h"
 
 namespace {
 
@@ -12,6 +13,10 @@ void must(bool held) {
 }
 
 }  // namespace
+
+// For packing arguments, which lies in the same file and is arguments_fuzz's.
+Result<void> copy_from_user(void*, VirtAddr, size_t) { abort(); }
+size_t user_copy_string(char*, VirtAddr, size_t, uint8_t*) { abort(); }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     // The first bytes choose the size of the file behind the page.

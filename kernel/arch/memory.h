@@ -9,3 +9,6 @@
 PhysAddr kernel_root();
 void* map_mmio(PhysAddr address, size_t bytes, bool write_combining);
 Result<VirtAddr> alloc_kernel_stack();
+void free_kernel_stack(VirtAddr top);
+void* kmalloc(size_t size);
+void kfree(void* object, size_t size);

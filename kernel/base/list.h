@@ -29,6 +29,13 @@ class List {
         ListLink* after = position != nullptr ? &(position->*kLink) : &head_;
         insert_between(item, after->prev, after);
     }
+    // Puts it where it belongs in a list that is sorted by this member, behind its equals.
+    template <typename Key>
+    void insert_by(Key T::* key, T* item) {
+        ListLink* before = head_.prev;
+        while (before != &head_ && owner(before)->*key > item->*key) before = before->prev;
+        insert_between(item, before, before->next);
+    }
     T* next(T* item) {
         ListLink* link = (item->*kLink).next;
         return link == &head_ ? nullptr : owner(link);

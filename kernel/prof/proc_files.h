@@ -1,10 +1,9 @@
 // What is in /proc, as tables: a name and the function that writes the file. procfs.cc
 // turns them into inodes. Private to kernel/prof.
 #pragma once
-#include <span>
 
 #include "kernel/prof/proc_stat.h"
-#include "kernel/task/exec_args.h"
+#include "kernel/task/program.h"
 #include "kernel/task/process.h"
 
 // Text that grows. What a file of /proc says is formatted into one when the file is opened;

@@ -5,7 +5,6 @@
 // tables, path names, formatting) holds neither.
 #include <algorithm>
 
-#include "kernel/mm/page_map.h"
 #include "kernel/prof/proc_files.h"
 #include "kernel/tty/terminal.h"
 

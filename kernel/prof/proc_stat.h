@@ -1,7 +1,6 @@
 // /proc/stat and /proc/<pid>/stat: what top, ps and vmstat compute from (proc(5)). The
 // kernel takes the snapshot, lab 7's proc_stat.cc writes it down. No hardware, no locks.
 #pragma once
-#include <cstdint>
 #include <span>
 
 #include "kernel/base/format.h"

@@ -1,11 +1,6 @@
 // The files of /proc about the whole system (proc(5)).
-#include "kernel/arch/bootinfo.h"
 #include "kernel/arch/features.h"
 #include "kernel/arch/tsc.h"
-#include "kernel/arch/x86.h"
-#include "kernel/metrics/counters.h"
-#include "kernel/mm/frame.h"
-#include "kernel/mm/slab.h"
 #include "kernel/prof/proc_files.h"
 #include "kernel/prof/sampler.h"
 

@@ -2,8 +2,6 @@
 // samples; /proc/profile shows them as folded stacks, one a line with its count, which is
 // what flame graph tools read.
 #pragma once
-#include <cstddef>
-#include <cstdint>
 
 #include "kernel/arch/trap_frame.h"
 #include "kernel/base/format.h"

@@ -2,8 +2,6 @@
 
 #include <iterator>
 
-#include "kernel/base/assert.h"
-
 // A thread that had to wait takes the Mutex with kContended set, as it cannot know whether
 // others still sleep. At worst its unlock looks into an empty queue.
 void Mutex::lock_contended() {

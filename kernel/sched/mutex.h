@@ -6,10 +6,8 @@
 // no second word (a count of waiters) that the owner would have to look at behind a fence.
 // Not fair: a thread that comes by may take the Mutex before the sleeper that was woken.
 #pragma once
-#include <atomic>
 
 #include "kernel/sched/wait_queue.h"
-#include "kernel/sync/thread_safety.h"
 
 class CAPABILITY("mutex") Mutex {
   public:

@@ -1,6 +1,5 @@
 // Lab 4's run_queue.cc, placement.cc and switch.S: what runs next, and where.
 #pragma once
-#include <cstdint>
 
 #include "kernel/sched/thread.h"
 

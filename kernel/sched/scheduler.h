@@ -1,7 +1,6 @@
 // The scheduler's frame: when to switch, waking, ticks, idle. What to run next and where is
 // lab 4's (run_queue.cc, placement.cc).
 #pragma once
-#include <cstdint>
 
 #include "kernel/metrics/counters.h"
 #include "kernel/sched/thread.h"
@@ -10,9 +9,6 @@
 // kernel entry stack; marks it online. The boot CPU comes first and sets up what all share.
 // The idle thread must never sleep: work at boot that may is for a thread.
 void scheduler_init_cpu(Cpu& cpu, VirtAddr idle_stack_top);
-// The kernel's own page map, which CPUs load to let go of a user's (mm lies above this
-// layer): before the first user thread.
-void scheduler_set_kernel_root(PhysAddr root);
 // The body of the idle thread: never returns.
 [[noreturn]] void idle_loop();
 
@@ -56,7 +52,7 @@ uint32_t scheduler_runnable_count();  // running or queued threads, all CPUs
 // Brings the calling thread's Usage up to now.
 void scheduler_account_current();
 
-// ---- Between scheduler.cc and tick.cc, interrupts off ----
+// ---- Between scheduler.cc and timer.cc, interrupts off ----
 
 // Charges the time since the last accounting to `running` and to `cpu`, the calling one.
 // Returns whether another thread should run now.
@@ -65,6 +61,24 @@ bool account(Cpu& cpu, Thread& running, uint64_t now);
 void tick_leave_idle(Cpu& cpu, uint64_t now);
 // Switches to another thread if there is one to run; the idle thread's way of schedule().
 void leave_idle_if_work();
+
+// ---- One-shot timers, kept per CPU: kernel/sched/timer.cc ----
+
+// Embedded in what it belongs to; `cpu` and `link` are the timer code's.
+struct Timer {
+    uint64_t deadline_ns = 0;  // monotonic_ns
+    void (*callback)(Timer&) = nullptr;
+    ListLink link = {};
+    uint32_t cpu = 0;
+};
+
+// Arms `timer` on the calling CPU for deadline_ns; it must not be armed.
+void timer_start(Timer& timer);
+// Disarms; after it returns the callback neither runs nor will run. False when the timer had
+// fired already. Not from the timer's own callback, and with no spin lock held that the
+// callback takes: it may have to wait for the callback's end. Afterwards it may be started
+// again. The callback may start its own timer again.
+bool timer_cancel(Timer& timer);
 
 // FS and GS base of user code (thread-local storage: System V ABI, arch_prctl(2)). While a
 // thread runs they live in the CPU: FS base in its register, GS base in KERNEL_GS_BASE,
@@ -76,7 +90,7 @@ void user_bases_set(uint64_t fs_base, uint64_t gs_base);
 // Reads the calling thread's into its Thread (fork, arch_prctl).
 void user_bases_save();
 
-// ---- kernel/sched/active_space.cc ----
+// ---- Which address space each CPU has loaded ----
 
 // Loads the address space unless the CPU holds it already; counts Cr3Loads. nullptr keeps
 // what is loaded: kernel threads run on any.

@@ -5,21 +5,20 @@
 // its own because freeing may sleep, takes it from there.
 #include "kernel/sched/thread.h"
 
-#include <new>
-
 #include "kernel/arch/features.h"
 #include "kernel/arch/fpu.h"
-#include "kernel/base/assert.h"
+#include "kernel/arch/memory.h"
 #include "kernel/base/format.h"
 #include "kernel/sched/run_queue.h"
-#include "kernel/sched/scheduler.h"
 #include "kernel/sched/wait_queue.h"
 
 namespace {
 
-ThreadMemory memory;
 std::atomic<Thread*> dead{nullptr};
 WaitQueue reaper_queue;
+
+// Room for the FPU state lies behind the Thread: a user thread's half of a page together.
+size_t thread_bytes() { return sizeof(Thread) + cpu_features.xsave_size; }
 
 bool any_dead() { return dead.load(std::memory_order_relaxed) != nullptr; }
 
@@ -50,22 +49,19 @@ Usage& Usage::operator+=(const Usage& more) {
     return *this;
 }
 
-void thread_set_memory(const ThreadMemory& functions) { memory = functions; }
-
 Result<Thread*> thread_create(const char* name, void (*entry)(void*), void* argument) {
     // Whoever makes threads faster than the reaper gets its turn helps it: else a storm of
     // short-lived processes piles up stacks until memory is out.
     if (any_dead()) free_dead();
-    void* object = memory.alloc(sizeof(Thread));
-    if (object == nullptr) return Error(ENOMEM);
-    Result<VirtAddr> stack = memory.alloc_stack();
-    if (!stack.ok()) {
-        memory.free(object, sizeof(Thread));
-        return stack.error();
+    VirtAddr stack = TRY(alloc_kernel_stack());
+    void* memory = kmalloc(thread_bytes());
+    if (memory == nullptr) {
+        free_kernel_stack(stack);
+        return Error(ENOMEM);
     }
-    auto* thread = new (object) Thread;
-    VirtAddr frame = stack.value() - kTrapFrameSize;
-    thread->stack_top = stack.value();
+    auto* thread = new (memory) Thread;
+    VirtAddr frame = stack - kTrapFrameSize;
+    thread->stack_top = stack;
     thread->user_frame = reinterpret_cast<TrapFrame*>(frame);
     thread->saved_rsp = context_prepare(frame, entry, argument);
     thread->cpu.store(this_cpu().id, std::memory_order_relaxed);
@@ -74,17 +70,15 @@ Result<Thread*> thread_create(const char* name, void (*entry)(void*), void* argu
     return thread;
 }
 
-Result<void> thread_add_fpu(Thread& thread) {
+void thread_add_fpu(Thread& thread) {
     ASSERT(thread.fpu == nullptr);
-    void* area = memory.alloc(cpu_features.xsave_size);
-    if (area == nullptr) return Error(ENOMEM);
+    void* area = &thread + 1;
     fpu_init_area(area);
     // A switch must find both the pointer and matching registers, or neither.
     InterruptsOff off;
     if (&thread == current_thread()) fpu_restore(area);
     thread.fpu = area;
     thread.tick_saw_user = true;
-    return {};
 }
 
 void thread_exit() {
@@ -113,8 +107,7 @@ void thread_reap_later(Thread& thread) {
 
 void thread_free(Thread& thread) {
     run_queue_destroy_thread(thread);
-    if (thread.fpu != nullptr) memory.free(thread.fpu, cpu_features.xsave_size);
-    memory.free_stack(thread.stack_top);
+    free_kernel_stack(thread.stack_top);
     thread.~Thread();
-    memory.free(&thread, sizeof(Thread));
+    kfree(&thread, thread_bytes());
 }

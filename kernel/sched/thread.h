@@ -1,15 +1,11 @@
 // Thread: what the scheduler runs. Every user thread has a kernel stack; kernel threads have
 // nothing else. A thread's Process (kernel/task) is opaque down here.
 #pragma once
-#include <atomic>
-#include <cstdint>
 
 #include "kernel/arch/cpu.h"
 #include "kernel/arch/trap_frame.h"
-#include "kernel/base/lab_state.h"
 #include "kernel/base/list.h"
 #include "kernel/base/result.h"
-#include "kernel/base/types.h"
 #include "kernel/sync/lock_rank.h"
 
 struct Process;
@@ -57,7 +53,7 @@ struct Usage {
 
 inline constexpr size_t kKernelStackSize = 16 * 1024;
 
-struct Thread {
+struct alignas(64) Thread {
     // ---- read by assembly: see asm_offsets.h ----
     uint64_t saved_rsp = 0;
     std::atomic<uint32_t> attention{0};
@@ -106,23 +102,13 @@ struct Thread {
 static_assert(__builtin_offsetof(Thread, saved_rsp) == THREAD_SAVED_RSP);
 static_assert(__builtin_offsetof(Thread, attention) == THREAD_ATTENTION);
 
-// Where threads get their memory: mm lies above this layer. Set by main.cc before the first
-// thread_create. alloc gives 64-byte aligned memory or nullptr.
-struct ThreadMemory {
-    Result<VirtAddr> (*alloc_stack)();  // the top
-    void (*free_stack)(VirtAddr top);
-    void* (*alloc)(size_t size);
-    void (*free)(void* object, size_t size);
-};
-void thread_set_memory(const ThreadMemory& memory);
-
 // Makes a thread that will run entry(argument) on its own kernel stack, with interrupts on,
 // not yet started. user_frame points at the room for a TrapFrame at the stack's top. ENOMEM.
 // The entry may return: the thread then exits.
 Result<Thread*> thread_create(const char* name, void (*entry)(void*), void* argument);
-// Gives a thread an FPU area in the state of a new program, which makes it one that the
-// scheduler switches as a user thread. The calling thread may do it to itself. ENOMEM.
-Result<void> thread_add_fpu(Thread& thread);
+// Gives a thread the FPU state of a new program, which makes it one that the scheduler
+// switches as a user thread. The calling thread may do it to itself.
+void thread_add_fpu(Thread& thread);
 // Makes it runnable for the first time, placed by place_thread. The creator must not touch
 // it afterwards without a reference of its own: it may have run and died.
 void thread_start(Thread& thread);

@@ -1,13 +1,8 @@
 // Wait queues: where threads sleep until something is true. The functions are lab 4's
 // wait_queue.cc; wait_until is how everybody uses them.
 #pragma once
-#include <atomic>
-#include <cstdint>
 
-#include "kernel/base/list.h"
-#include "kernel/base/result.h"
 #include "kernel/sched/scheduler.h"
-#include "kernel/sched/thread.h"
 #include "kernel/sync/spinlock.h"
 
 class WaitQueue;

@@ -6,11 +6,8 @@
 // pending sets are atomic words that anyone adds to; the actions of a group have a spin
 // lock of their own. None of these functions sleeps, so posting works from any context.
 #pragma once
-#include <cstdint>
 
 #include "kernel/abi/signal.h"
-#include "kernel/arch/trap_frame.h"
-#include "kernel/base/result.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sync/spinlock.h"
 

@@ -1,4 +1,4 @@
-// System calls on names: open, make, remove, rename and link; what a file is and its
+// System calls on names: open, make, remove, rename, link, execute; what a file is and its
 // attributes; the working directory. The work is the VFS's (kernel/fs); here paths come in
 // from user memory, are copied once and then resolved for the calling process.
 #include <algorithm>
@@ -123,6 +123,11 @@ Result<size_t> sys_readlinkat(int dirfd, VirtAddr path, VirtAddr out, uint64_t s
     size_t length = std::min(TRY(link->read_link(text, kMaxPath)), size);
     TRY(copy_to_user(out, text, length));
     return length;
+}
+
+Result<void> sys_execve(VirtAddr path, VirtAddr arguments, VirtAddr environment) {
+    UserPath name(AT_FDCWD, path);
+    return exec_program(TRY(name.text()).data(), arguments, environment);
 }
 
 // ---- The stat family, access ----

@@ -5,8 +5,6 @@
 // calls say so; owners and modes of files are metadata only. Process groups and sessions are
 // under process_tree. The address space's work is AddressSpace's (kernel/mm), that of
 // futexes is in kernel/task/futex.cc.
-#include "kernel/task/futex.h"
-
 #include <linux/futex.h>
 
 #include "kernel/abi/mman.h"
@@ -23,10 +21,6 @@ Result<int32_t> sys_clone(uint64_t flags, VirtAddr stack, VirtAddr parent_tid,
                           .parent_tid = parent_tid,
                           .child_tid = child_tid,
                           .tls = tls});
-}
-
-Result<void> sys_execve(VirtAddr path, VirtAddr arguments, VirtAddr environment) {
-    return exec_user(path, arguments, environment);
 }
 
 Result<void> sys_exit(int code) {

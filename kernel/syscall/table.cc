@@ -12,7 +12,6 @@
 #include "kernel/base/log.h"
 #include "kernel/syscall/calls.h"
 #include "kernel/syscall/syscall.h"
-#include "kernel/task/fault.h"
 
 namespace {
 
@@ -106,4 +105,4 @@ bool emulate(TrapFrame& frame) {
 
 }  // namespace
 
-void syscall_emulation_enable() { set_undefined_instruction_hook(emulate); }
+void syscall_emulation_enable() { undefined_instruction_hook = emulate; }

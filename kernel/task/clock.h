@@ -1,13 +1,9 @@
 // The time of day (the battery-backed clock as read at boot, plus the time since), and times
 // in the forms that programs give and take.
 #pragma once
-#include <cstdint>
-
 #include "kernel/abi/system.h"
 #include "kernel/arch/tsc.h"
-#include "kernel/base/result.h"
-#include "kernel/fs/file.h"
-#include "kernel/sched/thread.h"
+#include "kernel/fs/vfs.h"
 
 inline constexpr uint64_t kNsPerSecond = 1'000'000'000;
 

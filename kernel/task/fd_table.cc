@@ -3,10 +3,7 @@
 // wait for other CPUs.
 #include "kernel/task/fd_table.h"
 
-#include <cstring>
-
 #include "kernel/fs/file_lock.h"
-#include "kernel/mm/slab.h"
 
 constexpr int kInitialCapacity = 16;
 

@@ -1,12 +1,8 @@
 // A process's file descriptors. Reading a descriptor takes a reference of the File for the
 // duration of the call (FileRef), so close in another thread cannot pull it away.
 #pragma once
-#include <atomic>
-#include <cstdint>
 
-#include "kernel/base/result.h"
 #include "kernel/fs/file.h"
-#include "kernel/sync/spinlock.h"
 
 class FdTable {
   public:

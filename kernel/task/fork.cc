@@ -1,4 +1,5 @@
-// clone(2) in all its forms: fork, vfork, threads.
+// Where threads and processes come from: clone(2) in all its forms (fork, vfork, threads),
+// and process 1.
 //
 // The child starts in start_child on a kernel stack of its own, with the parent's user
 // registers at its top, and leaves through trap_return.
@@ -8,16 +9,16 @@
 #include <algorithm>
 
 #include "kernel/abi/clone.h"
+#include "kernel/arch/features.h"
 #include "kernel/arch/fpu.h"
 #include "kernel/arch/traps.h"
-#include "kernel/arch/tsc.h"
-#include "kernel/arch/x86.h"
+#include "kernel/base/log.h"
+#include "kernel/base/random.h"
 #include "kernel/base/string.h"
-#include "kernel/metrics/counters.h"
-#include "kernel/mm/slab.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/sched/run_queue.h"
-#include "kernel/task/process_private.h"
+#include "kernel/task/clock.h"
+#include "kernel/task/process.h"
 
 namespace {
 
@@ -27,7 +28,7 @@ constexpr uint64_t kSupportedFlags =
     CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CHILD_SETTID;
 
 // `set_tid`: where the child's id goes in its memory (CLONE_CHILD_SETTID), or nullptr.
-void start_child(void* set_tid) {
+[[noreturn]] void start_child(void* set_tid) {
     Thread& thread = *current_thread();
     auto address = reinterpret_cast<VirtAddr>(set_tid);
     if (address != 0) (void)copy_to_user(address, &thread.tid, sizeof thread.tid);
@@ -44,6 +45,46 @@ Result<void> check_flags(uint64_t flags) {
                  // A working directory is shared by the threads of a process only.
                  (!has(CLONE_FS) || thread);
     return sound ? Result<void>{} : Error(EINVAL);
+}
+
+// ---- Into the tree ----
+
+constexpr int32_t kMaxTid = 4 * 1024 * 1024;
+
+// A thread or process id that nobody uses.
+int32_t allocate_tid() REQUIRES(process_tree) {
+    static int32_t last = 0;
+    static bool wrapped = false;
+    auto in_use = [] {
+        return find_process(last) != nullptr || is_group_or_session(last) ||
+               with_thread(last, [](Thread&) {});
+    };
+    do {
+        if (++last >= kMaxTid) {
+            last = 2;
+            wrapped = true;
+        }
+    } while (wrapped && in_use());
+    return last;
+}
+
+// Makes `process` findable, as a child of `parent` (nullptr: init).
+void link_process(Process& process, Process* parent) REQUIRES(process_tree) {
+    all_processes.insert_by(&Process::pid, &process);
+    process.parent = parent;
+    if (parent == nullptr) return;
+    process.parent_pid.store(parent->pid, std::memory_order_relaxed);
+    parent->children.push_back(&process);
+}
+
+// Adds a thread to its process; refuses (EAGAIN) when that is ending or in an exec.
+Result<void> link_thread(Process& process, Thread& thread) REQUIRES(process_tree) {
+    SpinGuard guard(process.lock);
+    if (process.exiting.load(std::memory_order_relaxed) || process.exec_thread != nullptr)
+        return Error(EAGAIN);
+    process.threads.push_back(&thread);
+    process.thread_count++;
+    return {};
 }
 
 // ---- The child's Thread ----
@@ -65,11 +106,7 @@ Result<Thread*> create_thread(const CloneRequest& request) {
     bool set_tid = (request.flags & CLONE_CHILD_SETTID) != 0;
     auto* tid_place = reinterpret_cast<void*>(set_tid ? request.child_tid : 0);
     Thread* child = TRY(thread_create(parent.name, start_child, tid_place));
-    Result<void> added = thread_add_fpu(*child);
-    if (!added.ok()) {
-        thread_free(*child);
-        return added.error();
-    }
+    thread_add_fpu(*child);
     copy_registers(parent, *child, request);
     signal_init_thread(*child, &parent);
     // A thread has another stack, so the parent's alternate one is not for it.
@@ -103,49 +140,41 @@ Result<T*> share_or_clone(T* resource, bool share) {
     return resource;
 }
 
-Result<void> copy_resources(Process& parent, Process& child, uint64_t flags) {
-    child.files = TRY(share_or_clone(parent.files, (flags & CLONE_FILES) != 0));
-    child.signals.actions =
-        TRY(share_or_clone(parent.signals.actions, (flags & CLONE_SIGHAND) != 0));
-    bool share_space = (flags & CLONE_VM) != 0;
-    child.space = TRY(share_or_clone(parent.space, share_space));
-    if (share_space) parent.shares_space = child.shares_space = true;
-    return {};
-}
-
-Result<Process*> create_process(const CloneRequest& request) {
-    Process& parent = current_process();
-    Process* child = TRY(make<Process>());
-    copy_attributes(parent, *child);
-    child->exit_signal = request.exit_signal;
-    Result<void> copied = copy_resources(parent, *child, request.flags);
-    if (copied.ok()) return child;
-    destroy(child);
-    return copied.error();
-}
-
-// ---- Putting both into the world ----
-
 // A signal to the group must reach either the parent before the child exists, or both: when
 // one is there already the call is left undone, and done again after the signal.
-Result<void> link_child(Process& child, Thread& thread) {
-    Process& current = current_process();
+Result<void> link_child(Process& parent, Process& child, Thread& thread) {
     MutexGuard tree(process_tree);
     if (sleep_interrupted()) return Error(kERESTARTNOINTR);
     thread.tid = child.pid = allocate_tid();
-    child.group = current.group;
-    child.session = current.session;
-    link_process(child, &current);
+    child.group = parent.group;
+    child.session = parent.session;
+    link_process(child, &parent);
     return link_thread(child, thread);
 }
 
-Result<void> publish_process(Thread& thread, const CloneRequest& request, VforkWait& vfork) {
-    Process* child = thread.process = TRY(create_process(request));
-    thread.space = child->space;
-    if ((request.flags & CLONE_VFORK) != 0) child->vfork = &vfork;
-    Result<void> linked = link_child(*child, thread);
-    if (!linked.ok()) destroy(child);
-    return linked;
+// All that can fail; what the child has got until then goes with it.
+Result<void> build_process(Process& parent, Process& child, Thread& thread, uint64_t flags) {
+    auto shared = [flags](uint64_t flag) { return (flags & flag) != 0; };
+    child.files = TRY(share_or_clone(parent.files, shared(CLONE_FILES)));
+    child.signals.actions =
+        TRY(share_or_clone(parent.signals.actions, shared(CLONE_SIGHAND)));
+    child.space = TRY(share_or_clone(parent.space, shared(CLONE_VM)));
+    if (shared(CLONE_VM)) parent.shares_space = child.shares_space = true;
+    thread.space = child.space;
+    return link_child(parent, child, thread);
+}
+
+// `vfork_done`: what the parent waits for, or nullptr.
+Result<void> publish_process(Thread& thread, const CloneRequest& request,
+                             std::atomic<bool>* vfork_done) {
+    Process& parent = current_process();
+    Process* child = thread.process = TRY(make<Process>());
+    copy_attributes(parent, *child);
+    child->exit_signal = request.exit_signal;
+    child->vfork_done = vfork_done;
+    Result<void> built = build_process(parent, *child, thread, request.flags);
+    if (!built.ok()) destroy(child);
+    return built;
 }
 
 Result<void> publish_thread(Thread& thread) {
@@ -157,20 +186,64 @@ Result<void> publish_thread(Thread& thread) {
 }
 
 // The parent sleeps until the child gives the address space back; only its own death ends
-// that early, for which it looks from time to time, as this wait is not for signals.
-void wait_for_vfork_child(VforkWait& vfork, int32_t pid) {
-    constexpr uint64_t kLookAgainNs = 20'000'000;
-    auto done = [&] { return vfork.done.load(std::memory_order_acquire); };
-    while (!wait_until(vfork.queue, done, WaitMode::Uninterruptible,
-                       monotonic_ns() + kLookAgainNs)
-                .ok()) {
-        if (!kill_pending(*current_thread())) continue;
-        MutexGuard tree(process_tree);
-        if (!done()) find_process(pid)->vfork = nullptr;
-        return;
-    }
-    // The child finishes under this lock: afterwards it is through with `vfork`.
+// that early.
+void wait_for_vfork_child(const std::atomic<bool>& done, int32_t pid) {
+    auto over = [&] {
+        return done.load(std::memory_order_acquire) || kill_pending(*current_thread());
+    };
+    (void)wait_until(current_process().stop_wait, over, WaitMode::Uninterruptible);
+    // The child finishes under this lock: afterwards it is through with `done`.
     MutexGuard tree(process_tree);
+    if (!done.load(std::memory_order_relaxed)) find_process(pid)->vfork_done = nullptr;
+}
+
+// ---- Process 1 ----
+
+void seed_random() {
+    uint64_t words[6] = {x86::rdtsc(), realtime_ns(), 0, 0, 0, 0};
+    if (cpu_features.rdrand) {
+        // Ten tries are enough (Intel SDM vol. 1, 7.3.17); a chip that fails gives zeros.
+        for (int i = 2; i < 6; i++) {
+            bool ok = false;
+            for (int tries = 0; tries < 10 && !ok; tries++)
+                asm volatile("rdrand %0" : "=r"(words[i]), "=@ccc"(ok));
+        }
+    }
+    random_seed(words);
+}
+
+void set_default_limits(Process& process) {
+    for (rlimit& limit : process.limits) limit = {RLIM_INFINITY, RLIM_INFINITY};
+    process.limits[RLIMIT_STACK] = {8 * 1024 * 1024, RLIM_INFINITY};
+    process.limits[RLIMIT_NOFILE] = {FdTable::kMaxDescriptors, FdTable::kMaxDescriptors};
+}
+
+// Descriptors 0, 1 and 2 on the console, which init would miss for its first words.
+void open_console(Process& process) {
+    WalkContext context = {vfs_root(), vfs_root()};
+    Result<File*> console = vfs_open(context, "/dev/console", O_RDWR, 0);
+    if (!console.ok())
+        return log_warning("init has no /dev/console: errno %d", console.error().number());
+    FileRef file(console.value());
+    for (int fd = 0; fd < 3; fd++) (void)process.files->add(new_ref(file.get()), false);
+}
+
+// Makes the calling kernel thread the first thread of a new process 1.
+Result<void> become_process(Thread& thread) {
+    Process* process = TRY(make<Process>());
+    process->signals.actions = TRY(SignalActions::create());
+    process->files = TRY(FdTable::create());
+    process->working_directory = vfs_root();
+    process->working_directory->ref();
+    set_default_limits(*process);
+    thread_add_fpu(thread);
+    signal_init_thread(thread, nullptr);
+    MutexGuard tree(process_tree);
+    thread.tid = process->pid = allocate_tid();
+    ASSERT(process->pid == 1);
+    thread.process = process;
+    link_process(*process, nullptr);
+    return link_thread(*process, thread);
 }
 
 }  // namespace
@@ -180,9 +253,10 @@ Result<int32_t> clone_current(const CloneRequest& request) {
     bool is_thread = (request.flags & CLONE_THREAD) != 0;
     bool is_vfork = (request.flags & CLONE_VFORK) != 0;
     Thread* thread = TRY(create_thread(request));
-    VforkWait vfork;
+    std::atomic<bool> vfork_done{false};
     Result<void> published =
-        is_thread ? publish_thread(*thread) : publish_process(*thread, request, vfork);
+        is_thread ? publish_thread(*thread)
+                  : publish_process(*thread, request, is_vfork ? &vfork_done : nullptr);
     if (!published.ok()) {
         signal_destroy_thread(*thread);
         thread_free(*thread);
@@ -193,6 +267,25 @@ Result<int32_t> clone_current(const CloneRequest& request) {
         (void)copy_to_user(request.parent_tid, &tid, sizeof tid);
     count_event(Event::Forks);
     thread_start(*thread);  // from here on neither thread nor process is ours
-    if (is_vfork) wait_for_vfork_child(vfork, tid);
+    if (is_vfork) wait_for_vfork_child(vfork_done, tid);
     return tid;
+}
+
+void start_init(const char* path) {
+    Thread& thread = *current_thread();
+    Result<void> result = become_process(thread);
+    if (result.ok()) {
+        open_console(*thread.process);
+        result = exec_program(path, 0, 0);
+    }
+    if (!result.ok())
+        panic("cannot run %s: errno %d (is the initramfs there, with this program and its "
+              "interpreter?)", path, result.error().number());
+    start_child(nullptr);
+}
+
+void task_init() {
+    fault_init();
+    clock_init();
+    seed_random();
 }

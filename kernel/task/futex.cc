@@ -12,12 +12,9 @@
 //
 // One lock for all: it is held for a walk of one short list, and user programs come here only
 // when they have to wait. A lock for each list would need two of them, in order, to requeue.
-#include "kernel/task/futex.h"
+#include "kernel/task/process.h"
 
-#include "kernel/mm/address_space.h"
 #include "kernel/mm/user_access.h"
-#include "kernel/sched/wait_queue.h"
-#include "kernel/sync/spinlock.h"
 
 namespace {
 

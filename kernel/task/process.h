@@ -7,18 +7,9 @@
 // A process's last thread turns it into a zombie under process_tree and touches it no more
 // after letting go of that; so who finds a zombie under process_tree may free it.
 #pragma once
-#include <atomic>
-#include <cstdint>
-#include <utility>
 
 #include "kernel/abi/system.h"
-#include "kernel/base/list.h"
 #include "kernel/fs/vfs.h"
-#include "kernel/mm/address_space.h"
-#include "kernel/sched/mutex.h"
-#include "kernel/sched/thread.h"
-#include "kernel/sched/timer.h"
-#include "kernel/sched/wait_queue.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task/fd_table.h"
 
@@ -26,13 +17,6 @@ class Terminal;
 struct Process;
 
 enum class ProcessState : uint8_t { Alive, Zombie };
-
-// vfork's parent, asleep until the child has a program of its own or is gone. Lives on the
-// parent's stack; guarded by process_tree.
-struct VforkWait {
-    WaitQueue queue;
-    std::atomic<bool> done{false};
-};
 
 // setitimer(ITIMER_REAL), alarm(2): posts SIGALRM from the timer interrupt.
 struct AlarmTimer : Timer {
@@ -65,12 +49,14 @@ struct Process {
     SpinLock lock{LockRank::Process};
     WaitQueue child_wait;                  // wait4 sleeps here
     std::atomic<uint32_t> child_events{0}; // counts what wait4 may want to look at
-    VforkWait* vfork = nullptr;            // guarded by process_tree
+    // Told to vfork's parent, which sleeps in its own stop_wait, when the child has a program
+    // of its own or is gone. On the parent's stack; guarded by process_tree.
+    std::atomic<bool>* vfork_done = nullptr;
     // Stopped by a stop signal, until SIGCONT or SIGKILL; written under lock.
     std::atomic<bool> stopped{false};
     bool stop_wanted = false;              // no SIGCONT since the last stop signal; guarded by lock
     int16_t stop_signal = 0;               // guarded by lock
-    WaitQueue stop_wait;
+    WaitQueue stop_wait;                   // for SIGCONT, or death that was sent
     bool stop_reported = false;            // what the parent knows; guarded by process_tree
     uint32_t stop_event = 0;               // for wait4, 0: none; guarded by process_tree
 
@@ -171,6 +157,8 @@ constexpr uint32_t wait_status_exited(int code) { return (code & 0xff) << 8; }
 // The slow path back to user mode: exit, signals, reschedule (main.cc makes it the hook).
 void task_return_to_user(TrapFrame& frame);
 void task_init();
+// Called first for #UD in user mode, unless nullptr; true: it dealt with the instruction.
+extern bool (*undefined_instruction_hook)(TrapFrame& frame);
 // For the terminals (tty_init): the leader of a session with a terminal has ended. Called under
 // process_tree.
 extern void (*session_ended)(Process& leader);
@@ -185,6 +173,38 @@ struct CloneRequest {
 };
 Result<int32_t> clone_current(const CloneRequest& request);
 
-// execve(2), arguments in user memory. On success the calling thread's user frame enters the
-// new program.
-Result<void> exec_user(VirtAddr path, VirtAddr arguments, VirtAddr environment);
+// execve(2), the null-terminated arrays in user memory; an array at address 0 is empty. On
+// success the calling thread's user frame enters the new program.
+Result<void> exec_program(const char* path, VirtAddr arguments, VirtAddr environment);
+
+// ---- Futexes (futex(2)): sleeping until a word in user memory may have changed ----
+
+// `is_private`: FUTEX_PRIVATE_FLAG, the word is in no memory shared with other processes.
+// Addresses are aligned to 4, EINVAL otherwise; EFAULT.
+
+// Sleeps if the word still holds `expected`, else EAGAIN, until a wake-up. ETIMEDOUT at the
+// monotonic time `deadline_ns`; kERESTARTSYS.
+Result<void> futex_wait(VirtAddr address, uint32_t expected, uint64_t deadline_ns,
+                        bool is_private);
+// Wakes at most `count` waiters; returns how many.
+Result<uint32_t> futex_wake(VirtAddr address, uint32_t count, bool is_private);
+// Wakes `wake_count` waiters of `from` and lets at most `move` others wait at `to` instead.
+// Returns how many were woken or moved.
+Result<uint32_t> futex_requeue(VirtAddr from, VirtAddr to, uint32_t wake_count, uint32_t move,
+                               bool is_private);
+
+// ---- Between the files of kernel/task ----
+
+inline constexpr uint32_t kCoreDumped = 0x80;  // in a wait status
+// exit_group for a caller that has to clean up first: the thread ends on its way to user mode.
+void begin_exit_group(uint32_t wait_status);
+// The vfork parent of this process may go on. Takes process_tree.
+void release_vfork_parent(Process& process);
+// Ends all threads but the caller's, for exec. Returns when they are gone. EAGAIN when
+// another thread does the same.
+Result<void> end_other_threads();
+// Is the calling thread to die, whatever else it waits for?
+bool kill_pending(Thread& thread);
+// Sets the trap handlers of all exceptions that a user program can cause, the page fault's
+// included (page_fault_init). Boot CPU, once.
+void fault_init();

@@ -1,62 +1,92 @@
 #include "kernel/task/program.h"
 
 #include <algorithm>
+#include <cstring>
 
-#include "kernel/abi/mman.h"
+#include "kernel/mm/slab.h"
 #include "kernel/mm/user_access.h"
-#include "kernel/task/process.h"
 
 namespace {
 
 constexpr size_t kMaxScriptLine = 255;  // as on Linux
-// Larger segments are left to fault-around: most of a large program is never run, and each
-// page mapped has to be unmapped again (busybox true, all 1.9 MiB at once: 349,000
-// instructions instead of 294,000 for vfork, exec and wait under icount, debug build).
-constexpr uint64_t kPopulateLimit = 16 * kPageSize;
-// Of writable segments, which are copied page by page, only the small ones, that the start
-// of the program writes all over (GOT, .data).
-constexpr uint64_t kCopyLimit = 8 * kPageSize;
-
 constexpr std::string_view kBlanks = " \t";
+constexpr uint8_t kIdent[7] = {0x7f, 'E', 'L', 'F', 2 /* 64 bits */, 1 /* little endian */, 1};
 
-uint8_t protection_of(uint32_t flags) {
-    return static_cast<uint8_t>(((flags & PF_R) != 0 ? kProtRead : 0) |
-                                ((flags & PF_W) != 0 ? kProtWrite : 0) |
-                                ((flags & PF_X) != 0 ? kProtExecute : 0));
+bool in_file(uint64_t offset, uint64_t size, uint64_t file_size) {
+    return offset <= file_size && size <= file_size - offset;
 }
 
-Result<void> map_segment(AddressSpace& space, PageSource* source, const Elf64_Phdr& segment,
-                         uint64_t bias) {
-    constexpr uint32_t kFlags = MAP_PRIVATE | MAP_FIXED;
-    uint8_t protection = protection_of(segment.p_flags);
-    VirtAddr address = segment.p_vaddr + bias, start = round_down(address, kPageSize);
-    VirtAddr file_end = start, end = round_up(address + segment.p_memsz, kPageSize);
-    if (segment.p_filesz != 0) {
-        file_end = round_up(address + segment.p_filesz, kPageSize);
-        uint64_t size = file_end - start;
-        TRY(space.map(start, size, protection, kFlags, source,
-                      round_down(segment.p_offset, kPageSize)));
-        bool writable = (segment.p_flags & PF_W) != 0;
-        if (size <= (writable ? kCopyLimit : kPopulateLimit))
-            space.populate(start, size, writable ? Access::Write : Access::Read);
+bool is_program(const Elf64_Ehdr& header) {
+    return std::equal(std::begin(kIdent), std::end(kIdent), header.e_ident) &&
+           (header.e_type == ET_EXEC || header.e_type == ET_DYN) &&
+           header.e_machine == EM_X86_64 &&
+           header.e_phentsize == sizeof(Elf64_Phdr);
+}
+
+bool is_sound(const Elf64_Phdr& header, uint64_t file_size, uint64_t lowest) {
+    return header.p_filesz <= header.p_memsz &&
+           in_file(header.p_offset, header.p_filesz, file_size) &&
+           header.p_offset % kPageSize == header.p_vaddr % kPageSize &&
+           header.p_vaddr >= lowest && header.p_vaddr < kUserTop &&
+           header.p_memsz < kUserTop - header.p_vaddr;
+}
+
+Result<void> add_segment(ElfImage& image, const Elf64_Phdr& header, uint64_t file_size) {
+    if (header.p_memsz == 0) return {};
+    uint64_t lowest = image.relocatable ? 0 : kUserBottom;
+    if (image.segment_count > 0) {
+        const Elf64_Phdr& last = image.segments[image.segment_count - 1];
+        lowest = last.p_vaddr + last.p_memsz;
     }
-    if (end > file_end)
-        TRY(space.map(file_end, end - file_end, protection, kFlags | MAP_ANONYMOUS, nullptr, 0));
+    if (image.segment_count == kMaxElfSegments || !is_sound(header, file_size, lowest))
+        return Error(ENOEXEC);
+    image.segments[image.segment_count++] = header;
     return {};
+}
+
+// Where the program headers lie in memory: in the segment that covers their place in the
+// file.
+uint64_t loaded_address(const ElfImage& image, uint64_t offset, uint64_t size) {
+    for (uint32_t i = 0; i < image.segment_count; i++) {
+        const Elf64_Phdr& segment = image.segments[i];
+        if (offset >= segment.p_offset &&
+            in_file(offset - segment.p_offset, size, segment.p_filesz))
+            return segment.p_vaddr + (offset - segment.p_offset);
+    }
+    return 0;
 }
 
 }  // namespace
 
-Result<ProgramFile> ProgramFile::open(std::string_view path) {
-    ProcessWalk walk = TRY(ProcessWalk::at(AT_FDCWD, path.starts_with('/')));
-    ProgramFile file;
-    file.inode.reset(TRY(vfs_walk(walk.context(), path, kFollow)));
-    if (file.inode->type() != S_IFREG || !file.inode->executable()) return Error(EACCES);
-    if (file.source() == nullptr) return Error(EACCES);
-    file.size = file.inode->stat().size;
-    if (file.size == 0) return Error(ENOEXEC);
-    file.head_page = ScratchPage(TRY(file.source()->get_page(0)));
-    return file;
+Result<ElfImage> parse_elf(std::span<const uint8_t> head, uint64_t file_size) {
+    Elf64_Ehdr header;
+    if (head.size() < sizeof header || file_size < head.size()) return Error(ENOEXEC);
+    memcpy(&header, head.data(), sizeof header);
+    uint64_t table_size = header.e_phnum * sizeof(Elf64_Phdr);
+    if (!is_program(header) || !in_file(header.e_phoff, table_size, head.size()))
+        return Error(ENOEXEC);
+
+    ElfImage image = {};
+    image.relocatable = header.e_type == ET_DYN;
+    image.entry = header.e_entry;
+    image.program_header_count = header.e_phnum;
+    for (uint16_t i = 0; i < header.e_phnum; i++) {
+        Elf64_Phdr entry;
+        memcpy(&entry, head.data() + header.e_phoff + i * sizeof entry, sizeof entry);
+        if (entry.p_type == PT_LOAD) TRY(add_segment(image, entry, file_size));
+        if (entry.p_type != PT_INTERP) continue;
+        if (entry.p_filesz < 2 || !in_file(entry.p_offset, entry.p_filesz, head.size()))
+            return Error(ENOEXEC);
+        image.interpreter_offset = entry.p_offset;
+        image.interpreter_size = entry.p_filesz;
+    }
+    if (image.segment_count == 0) return Error(ENOEXEC);
+    const Elf64_Phdr& last = image.segments[image.segment_count - 1];
+    image.low = round_down(image.segments[0].p_vaddr, kPageSize);
+    image.high = round_up(last.p_vaddr + last.p_memsz, kPageSize);
+    image.program_headers = loaded_address(image, header.e_phoff, table_size);
+    if (image.entry < image.low || image.entry >= image.high) return Error(ENOEXEC);
+    return image;
 }
 
 bool is_script(std::span<const uint8_t> head) {
@@ -80,28 +110,82 @@ Result<ScriptLine> parse_script(std::span<const uint8_t> head) {
     return ScriptLine{interpreter, line};
 }
 
-Result<LoadedImage> map_program(AddressSpace& space, const ProgramFile& file,
-                                const ElfImage& image, VirtAddr base) {
-    if (image.relocatable && base == 0) {
-        // Ask mmap for room, then use it.
-        uint64_t size = image.high - image.low;
-        base = TRY(space.map(0, size, 0, MAP_PRIVATE | MAP_ANONYMOUS, nullptr, 0));
-        TRY(space.unmap(base, size));
+GrowingBuffer::~GrowingBuffer() { kfree(data_, capacity_); }
+
+Result<char*> GrowingBuffer::end(uint64_t& room) {
+    if (capacity_ - size_ < sizeof(uint64_t)) {
+        uint64_t capacity = capacity_ == 0 ? kPageSize / 2 : 2 * capacity_;
+        auto* data = static_cast<char*>(kmalloc(capacity));
+        if (data == nullptr) return Error(ENOMEM);
+        if (size_ != 0) memcpy(data, data_, size_);
+        kfree(data_, capacity_);
+        data_ = data;
+        capacity_ = capacity;
     }
-    LoadedImage loaded = {image, image.relocatable ? base - image.low : 0};
-    for (uint32_t i = 0; i < image.segment_count; i++)
-        TRY(map_segment(space, file.source(), image.segments[i], loaded.bias));
-    return loaded;
+    room = capacity_ - size_;
+    return data_ + size_;
 }
 
-Result<void> clear_tails(const LoadedImage& loaded) {
-    for (uint32_t i = 0; i < loaded.image.segment_count; i++) {
-        const Elf64_Phdr& segment = loaded.image.segments[i];
-        if (segment.p_memsz == segment.p_filesz || segment.p_filesz == 0 ||
-            (segment.p_flags & PF_W) == 0)
-            continue;
-        VirtAddr file_end = segment.p_vaddr + segment.p_filesz + loaded.bias;
-        TRY(clear_user(file_end, round_up(file_end, kPageSize) - file_end));
+Result<void> GrowingBuffer::append(std::string_view text) {
+    while (!text.empty()) {
+        uint64_t room;
+        char* to = TRY(end(room));
+        size_t part = std::min(room, text.size());
+        memcpy(to, text.data(), part);
+        added(part);
+        text.remove_prefix(part);
     }
     return {};
+}
+
+PackedArgs::PackedArgs(uint64_t limit) : limit_(std::min(limit, kMaxBytes)) {}
+
+Result<void> PackedArgs::add_word(uint64_t word) {
+    if (strings_.size() + words_.size() + sizeof word > limit_) return Error(E2BIG);
+    return words_.append({reinterpret_cast<const char*>(&word), sizeof word});
+}
+
+// One string, whose next bytes, up to its NUL and at most `size`, come from fetch(to, size).
+template <typename Fetch>
+Result<void> PackedArgs::append(Fetch fetch) {
+    uint64_t start = strings_.size();
+    TRY(add_word(start));
+    for (;;) {
+        uint64_t size;
+        char* to = TRY(strings_.end(size));
+        size = std::min({size, limit_ - words_.size() - strings_.size(),
+                         kMaxString - (strings_.size() - start)});
+        if (size == 0) return Error(E2BIG);
+        size_t part = TRY(fetch(to, size));
+        strings_.added(part);
+        if (to[part - 1] == '\0') return {};
+    }
+}
+
+Result<void> PackedArgs::add(std::string_view text) {
+    return append([&text](char* to, size_t size) -> Result<size_t> {
+        size_t part = std::min(size, text.size());
+        memcpy(to, text.data(), part);
+        text.remove_prefix(part);
+        if (part < size) to[part++] = '\0';
+        return part;
+    });
+}
+
+Result<uint32_t> PackedArgs::add_array(VirtAddr array, uint32_t skip) {
+    if (array == 0) return uint32_t{0};
+    for (uint32_t i = 0;; i++) {
+        VirtAddr string = TRY(UserIn<VirtAddr>(array).read(i));
+        if (string == 0) return i < skip ? 0 : i - skip;
+        if (i < skip) continue;
+        TRY(append([&string](char* to, size_t size) -> Result<size_t> {
+            if (string >= kUserTop) return Error(EFAULT);
+            uint8_t faulted = 0;
+            size_t part = user_copy_string(to, string, std::min(size, kUserTop - string),
+                                           &faulted);
+            if (part == 0 || (faulted != 0 && to[part - 1] != '\0')) return Error(EFAULT);
+            string += part;
+            return part;
+        }));
+    }
 }

@@ -1,13 +1,20 @@
-// Sending signals to processes and threads, and carrying out what the signal layer decides
-// on the way back to user mode.
+// Sending signals to processes and threads, carrying out what the signal layer decides on
+// the way back to user mode, and exceptions of user programs, which become signals as on
+// Linux (Intel SDM vol. 3, 6.15; signal(7)). In kernel mode the trap core has panicked
+// before it comes to these.
 //
 // A signal to a process goes into the group's pending set, and one thread that does not
 // block it is told to look. When that thread cannot take it after all (it exits, or blocks
 // the signal in that moment) the others are told: retarget_signals.
-#include "kernel/arch/x86.h"
+#include <algorithm>
+#include <bit>
+
+#include "kernel/arch/panic.h"
+#include "kernel/arch/traps.h"
 #include "kernel/base/log.h"
 #include "kernel/task/job_control.h"
-#include "kernel/task/process_private.h"
+
+bool (*undefined_instruction_hook)(TrapFrame& frame) = nullptr;
 
 namespace {
 
@@ -20,13 +27,16 @@ bool spares_init(const Process& process, int signal) {
     return process.signals.actions->get(signal).handler == abi::kSigDefault;
 }
 
-// What sending `signal` does to stopping and going on, before it is pending itself.
+// What sending `signal`, pending already, does to stopping and going on. After SIGKILL it
+// wakes who waits for death, too.
 void settle_stop(Process& process, int signal) REQUIRES(process.lock) {
     discard_signals(process, job_control_cancels(signal));
     bool stop = (signal_bit(signal) & kStopSignals) != 0;
     if (!stop && signal != SIGCONT && signal != SIGKILL) return;
     process.stop_wanted = stop;
-    if (!stop && process.stopped.exchange(false)) wake_all(process.stop_wait);
+    if (stop) return;
+    process.stopped.store(false);
+    wake_all(process.stop_wait);
 }
 
 void stop_process(Process& process, int signal) {
@@ -90,7 +100,6 @@ void post_signal(Process& process, int signal, SignalSource source) {
     SpinGuard guard(process.lock);
     if (process.threads.empty()) return;  // a zombie
     if (spares_init(process, signal)) return;
-    settle_stop(process, signal);
     Thread* target = nullptr;
     for (Thread& thread : process.threads) {
         if (!signal_accepts(thread, signal)) continue;
@@ -101,15 +110,16 @@ void post_signal(Process& process, int signal, SignalSource source) {
     bool blocked = target == nullptr || (signal_mask(*target) & signal_bit(signal)) != 0;
     if (signal_post_group(process.signals, signal, blocked) && target != nullptr)
         notify_attention(*target, kAttentionSignal);
+    settle_stop(process, signal);
 }
 
 void signal_thread(Thread& thread, int signal, SignalSource source) {
     Process& process = *thread.process;
     if (spares_init(process, signal)) return;
-    settle_stop(process, signal);
     process.signals.sources[signal - 1].store(source, std::memory_order_relaxed);
     if (signal_post_thread(thread, process.signals, signal))
         notify_attention(thread, kAttentionSignal);
+    settle_stop(process, signal);
 }
 
 bool post_group_signal(int32_t group, int signal, SignalSource source) {
@@ -184,4 +194,75 @@ void task_return_to_user(TrapFrame& frame) {
         carry_out_signals(thread, frame);
     }
     x86::cli();
+}
+
+// ---- Exceptions ----
+
+namespace {
+
+// #DB and #BP come here from kernel mode, too: bugs, as nothing sets breakpoints there.
+template <int kSignal, int kCode = SI_KERNEL>
+void raise(TrapFrame& frame) {
+    if (!frame.from_user()) panic_trap(frame, nullptr);
+    x86::sti();
+    signal_fault(kSignal, kCode, frame, frame.rip);
+}
+
+// What the exception flags of the x87 or SSE unit say, those that are unmasked (Intel SDM
+// vol. 1, 8.1.3, 10.2.3).
+void float_exception(TrapFrame& frame) {
+    uint16_t status, control;
+    uint32_t mxcsr;
+    asm volatile("fnstsw %0; fnstcw %1; stmxcsr %2" : "=m"(status), "=m"(control), "=m"(mxcsr));
+    uint32_t x87 = status & ~control, sse = mxcsr & ~(mxcsr >> 7);
+    uint32_t flags = frame.vector == kVectorFpu ? x87 : sse;
+    constexpr int kCodes[] = {FPE_FLTINV, FPE_FLTUND, FPE_FLTDIV, FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES};
+    int code = kCodes[std::min(std::countr_zero(flags), 5)];
+    x86::sti();
+    signal_fault(SIGFPE, code, frame, frame.rip);
+}
+
+// A single step whose own TF is clear began with a SYSCALL that a program stepped into: Bochs
+// reports it behind the instruction, although SFMASK has cleared TF by then. It is over; the
+// program's own trap comes when it has its flags back.
+void debug(TrapFrame& frame) {
+    constexpr uint64_t kFlagTf = 1 << 8;
+    if (!frame.from_user() && (frame.rflags & kFlagTf) == 0) return;
+    raise<SIGTRAP, TRAP_TRACE>(frame);
+}
+
+void undefined_instruction(TrapFrame& frame) {
+    if (undefined_instruction_hook != nullptr && undefined_instruction_hook(frame)) return;
+    raise<SIGILL, ILL_ILLOPN>(frame);
+}
+
+void page_fault(TrapFrame& frame, VirtAddr address, FaultError error) {
+    x86::sti();
+    if (error == FaultError::OutOfMemory) {
+        if (memory_reclaim() != 0) return;  // tried again
+        log_warning("pid %d (%s): out of memory, killed", current_process().pid,
+                    current_thread()->name);
+        exit_group(SIGKILL);
+    }
+    if (error == FaultError::PastEnd) return signal_fault(SIGBUS, BUS_ADRERR, frame, address);
+    int code = error == FaultError::NoRegion ? SEGV_MAPERR : SEGV_ACCERR;
+    signal_fault(SIGSEGV, code, frame, address);
+}
+
+}  // namespace
+
+void fault_init() {
+    set_trap_handler(kVectorDivide, raise<SIGFPE, FPE_INTDIV>);
+    set_trap_handler(kVectorDebug, debug);
+    set_trap_handler(kVectorBreakpoint, raise<SIGTRAP>);
+    set_trap_handler(kVectorOverflow, raise<SIGSEGV>);
+    set_trap_handler(kVectorBound, raise<SIGSEGV>);
+    set_trap_handler(kVectorInvalidOpcode, undefined_instruction);
+    set_trap_handler(kVectorSegmentNotPresent, raise<SIGBUS>);
+    set_trap_handler(kVectorStackFault, raise<SIGBUS>);
+    set_trap_handler(kVectorGeneralProtection, raise<SIGSEGV>);
+    set_trap_handler(kVectorFpu, float_exception);
+    set_trap_handler(kVectorAlignment, raise<SIGBUS, BUS_ADRALN>);
+    set_trap_handler(kVectorSimd, float_exception);
+    page_fault_init(page_fault);
 }

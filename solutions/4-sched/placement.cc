@@ -8,8 +8,6 @@
 // one, the least loaded one, where the last CPU wins a tie.
 #include "kernel/sched/run_queue.h"
 
-#include "kernel/base/assert.h"
-
 namespace {
 
 // Threads that want this CPU; 0 when it is idle and nothing is on the way to it.

@@ -14,7 +14,6 @@
 // that may not run here, and one that is still on_cpu, whose registers are not saved yet.
 #include "kernel/sched/run_queue.h"
 
-#include "kernel/base/assert.h"
 #include "kernel/metrics/counters.h"
 #include "kernel/sync/spinlock.h"
 

@@ -7,7 +7,7 @@
 //
 // One interrupt a CPU and batch, whatever the number of pages: the request stands in the
 // initiator's memory, a CPU that gets the interrupt reads it there and answers by clearing
-// its bit. Only CPUs in ActiveSpace::cpus are asked (kernel/sched/active_space.cc tells why
+// its bit. Only CPUs in ActiveSpace::cpus are asked (kernel/sched/scheduler.cc tells why
 // that mask is enough); a CPU that has the space loaded but runs no thread of it lets go of
 // it, so that the next shootdown leaves it in peace.
 //
@@ -15,11 +15,8 @@
 // is not preempted in the kernel. `callers` of a target says whose requests are new there.
 #include "kernel/arch/ipi.h"
 #include "kernel/arch/x86.h"
-#include "kernel/base/assert.h"
-#include "kernel/metrics/counters.h"
 #include "kernel/mm/tlb.h"
 #include "kernel/sched/scheduler.h"
-#include "kernel/sync/lock_rank.h"
 
 namespace {
 

@@ -19,7 +19,6 @@
 #include <cstring>
 
 #include "kernel/abi/signal_frame.h"
-#include "kernel/arch/asm_offsets.h"
 #include "kernel/arch/features.h"
 #include "kernel/arch/fpu.h"
 #include "kernel/mm/user_access.h"

@@ -11,7 +11,6 @@
 //
 // Handout: handouts/6-signals.md. Contract: kernel/signal/signal.h.
 #include "kernel/abi/signal_frame.h"
-#include "kernel/arch/asm_offsets.h"
 #include "kernel/arch/features.h"
 #include "kernel/arch/fpu.h"
 #include "kernel/mm/slab.h"

@@ -11,12 +11,9 @@
 #include "kernel/prof/sampler.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <span>
 
 #include "kernel/arch/backtrace.h"
-#include "kernel/arch/cpu.h"
 #include "kernel/arch/x86.h"
 #include "kernel/mm/slab.h"
 #include "kernel/sched/thread.h"
