@@ -58,7 +58,7 @@ SUITE_COMMON := $(call grader_objects,$(wildcard grader/suites/*.cc))
 #   LAB_2_HOST_KERNEL  further sources, from the root of the tree
 #   LAB_2_TSAN_UNITS   units for the TSan build, when there are tsan_*.cc tests
 #   LAB_2_HOST_DEBUG   "-debug": with the checks of the kernel's debug build, lock ranks above
-#                      all (HOST_KERNEL then needs kernel/sync/lock_rank.cc)
+#                      all (HOST_KERNEL then needs kernel/sync/spinlock.cc)
 include $(wildcard grader/suites/*/suite.mk)
 
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -8,25 +8,20 @@
 #include "kernel/arch/apic.h"
 #include "kernel/arch/bootinfo.h"
 #include "kernel/arch/cpu.h"
-#include "kernel/arch/descriptors.h"
-#include "kernel/arch/features.h"
-#include "kernel/arch/fpu.h"
-#include "kernel/arch/image.h"
+#include "kernel/arch/paging.h"
 #include "kernel/arch/smp.h"
 #include "kernel/arch/traps.h"
 #include "kernel/arch/tsc.h"
+#include "kernel/arch/x86.h"
 #include "kernel/base/command_line.h"
 #include "kernel/base/log.h"
 #include "kernel/base/memory_check.h"
 #include "kernel/base/runtime.h"
-#include "kernel/drivers/acpi.h"
-#include "kernel/drivers/screen.h"
-#include "kernel/drivers/serial.h"
+#include "kernel/drivers/drivers.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/mm/address_space.h"
 #include "kernel/mm/frame.h"
 #include "kernel/mm/kernel_space.h"
-#include "kernel/mm/page_copy.h"
 #include "kernel/mm/slab.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/prof/procfs.h"
@@ -35,6 +30,8 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/process.h"
 #include "kernel/tty/pty.h"
+
+BootInfo boot_info;
 
 namespace {
 
@@ -71,7 +68,6 @@ void memory_init() {
     kernel_space_init();
     frame_table_add_high({ranges, count});
     slab_init();
-    user_access_init();
     log_info("memory: %lu MiB, %lu MiB free", frames_total() >> 8, frames_free() >> 8);
 }
 
@@ -147,7 +143,6 @@ extern "C" [[noreturn]] void kmain(uint32_t magic, uint32_t info) {
     apic_timer_calibrate();
     page_copy_init();
 
-    fpu_init();
     wire_layers();
     shootdown_init();               // lab 4
     cpu_init(cpus[0]);              // labs 3 and 4

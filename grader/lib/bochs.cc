@@ -77,7 +77,7 @@ void BochsMachine::start() {
     process_ = std::make_unique<Process>(command_line(spec_, folder_, false), options);
 }
 
-// Bochs has no exit status; the kernel's console says what happened (kernel/arch/power.h).
+// Bochs has no exit status; the kernel's console says what happened (kernel/arch/panic.h).
 std::optional<Ending> BochsMachine::ending() {
     if (!process_->poll()) return {};
     std::string console = read_file_or(channel(Channel::Console), "");

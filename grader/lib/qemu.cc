@@ -8,7 +8,7 @@
 
 namespace {
 
-constexpr int kExitPowerOff = 33;  // isa-debug-exit: status * 2 + 1 (kernel/arch/power.h)
+constexpr int kExitPowerOff = 33;  // isa-debug-exit: status * 2 + 1 (kernel/arch/panic.h)
 constexpr int kExitPanic = 35;
 constexpr uint64_t kMaxChannelBytes = 256u << 20;
 

@@ -1,10 +1,28 @@
-// Structures of system calls about time, resources and the machine (Linux x86-64).
+// Numbers and structures of system calls (Linux x86-64). For kernel, user programs and host
+// tests alike they come from the toolchain's own headers.
 #pragma once
 #include <cstdint>
+#include <elf.h>
+#include <fcntl.h>
 #include <linux/reboot.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/time.h>
 #include <sys/times.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
+
+namespace abi {
+// What wait4(2) knows.
+inline constexpr int kWaitKnown =
+    WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WALL | static_cast<int>(__WCLONE);
+// O_LARGEFILE: the C library says 0, as all its calls allow large files.
+inline constexpr int kLargeFile = 0100000;
+}  // namespace abi

@@ -12,16 +12,12 @@
 
 #include <algorithm>
 
-#include "kernel/arch/features.h"
-#include "kernel/arch/memory.h"
 #include "kernel/arch/paging.h"
-#include "kernel/arch/topology.h"
 #include "kernel/arch/traps.h"
 #include "kernel/arch/tsc.h"
 #include "kernel/arch/x86.h"
-#include "kernel/base/assert.h"
 #include "kernel/base/log.h"
-#include "kernel/base/math.h"
+#include "kernel/base/types.h"
 
 Topology topology;
 
@@ -84,7 +80,7 @@ void io_apic_set_line(uint32_t line, uint32_t low, uint32_t destination) {
 }
 
 volatile uint32_t* map_registers(PhysAddr address) {
-    return static_cast<volatile uint32_t*>(map_mmio(address, kPageSize, false));
+    return static_cast<volatile uint32_t*>(map_mmio(address, kPageSize));
 }
 
 // The two 8259s are not used, but may still raise a spurious interrupt: they are moved to

@@ -1,15 +1,40 @@
-// Local APIC, I/O APIC and the interrupt controller's bring-up (Intel SDM vol. 3, chapter 10).
+// Local APIC, I/O APIC and what stands behind them: the CPUs and interrupt lines of this
+// machine (Intel SDM vol. 3, chapter 10).
 #pragma once
+#include <cstddef>
 #include <cstdint>
 
+#include "kernel/arch/cpu.h"
 #include "kernel/base/types.h"
+
+// ---- Topology ----
+// The ACPI driver fills it from the MADT (kernel/drivers/acpi.cc) before apic_init; without
+// ACPI it has the defaults of a PC.
+
+// Where an ISA interrupt arrives, and how.
+struct IsaRoute {
+    uint32_t line;  // of the I/O APIC
+    bool active_low;
+    bool level;
+};
+
+inline constexpr size_t kIsaIrqs = 16;
+
+struct Topology {
+    uint32_t apic_ids[kMaxCpus];  // usable CPUs, in the MADT's order, the boot CPU among them
+    size_t cpu_count;             // 0: unknown, the boot CPU alone
+    PhysAddr io_apic;             // the one that has the ISA interrupts: the first
+    IsaRoute isa[kIsaIrqs];
+};
+extern Topology topology;
+
+// ---- The controllers ----
 
 // Masks the legacy PICs, switches the local APIC on (x2APIC where there is one) and masks all
 // lines of the I/O APIC. Boot CPU, after ACPI.
 void apic_init();
 // The calling CPU's local APIC.
 void apic_init_cpu();
-uint32_t apic_id();
 void apic_eoi();
 // Sends another CPU an interrupt: a vector, or one of these (Intel SDM vol. 3, 10.6.1).
 inline constexpr uint32_t kSendNmi = 4 << 8, kSendInit = 5 << 8;

@@ -1,6 +1,7 @@
-// Offsets and numbers that assembly and C++ share; cpu.h, thread.h and trap_frame.h check
+// Offsets and numbers that assembly and C++ share; cpu.h, thread.h, traps.h and smp.cc check
 // them with static_assert.
 #pragma once
+
 
 // struct Cpu, addressed through GS in the kernel
 #define CPU_SELF 0
@@ -30,3 +31,17 @@
 #define USER_TOP 0x00007ffffffff000     /* first address above user space */
 
 #define TRAP_FRAME_SIZE 176
+
+// Starting other CPUs (smp.cc, trampoline.S): pages below 1 MiB, which the frame allocator
+// never owns.
+
+// Pages below 1 MiB, which the frame allocator never owns.
+#define SMP_TRAMPOLINE 0x8000
+#define SMP_PML4 0x9000
+#define SMP_PDPT 0xa000
+#define SMP_PD 0xb000
+
+// struct Cpu
+#define CPU_APIC_ID 36
+#define CPU_SIZE 6144
+#define SMP_MAX_CPUS 16

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <span>
 
-#include "kernel/base/result.h"
 #include "kernel/base/types.h"
 
 enum class MemoryType : uint8_t { Available, Reserved, AcpiReclaimable, AcpiNvs, Bad };

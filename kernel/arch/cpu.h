@@ -28,7 +28,7 @@ struct alignas(kCacheLine) Cpu {
     ActiveSpace* active_space; // the same, as the scheduler knows it; nullptr: kernel's map
     std::atomic<bool> online;      // runs threads: set by scheduler_init_cpu
     std::atomic<bool> idling;      // its idle thread runs: needs an IPI to notice work
-    std::atomic<uint32_t> ipi_pending;  // IpiWork bits (kernel/arch/ipi.h)
+    std::atomic<uint32_t> ipi_pending;  // IpiWork bits (kernel/arch/smp.h)
     uint32_t interrupt_depth;      // > 0 while an interrupt handler runs
     uint32_t held_locks;           // spin locks held, for the lock-rank checker
     const SpinLock* held[16];

@@ -1,11 +1,11 @@
-// CPUID, and the control registers that follow from it. Bits are from the Intel SDM vol. 2,
-// CPUID, and vol. 3, 2.5 (CR4), 2.6 (XCR0), 11.12 (PAT).
-#include "kernel/arch/features.h"
-
+// CPUID, the control registers that follow from it, and the format of the FPU's save area.
+// Bits are from the Intel SDM vol. 2, CPUID, and vol. 3, 2.5 (CR4), 2.6 (XCR0), 11.12 (PAT).
 #include "kernel/arch/x86.h"
-#include "kernel/base/string.h"
+
+#include "kernel/base/runtime.h"
 
 CpuFeatures cpu_features;
+uint8_t fpu_use_xsave;
 // Read by trap_entry.S: CLAC exists.
 extern "C" {
 bool trap_use_clac;
@@ -36,6 +36,17 @@ void read_names() {
         memcpy(cpu_features.brand + sizeof r * i, &r, sizeof r);
     }
 }
+
+// The fields that matter here of the legacy region, the same for FXSAVE and XSAVE (Intel SDM
+// vol. 1, table 10-2), and of XSAVE's header (13.4.2).
+struct [[gnu::packed, gnu::may_alias]] Area {
+    uint16_t control_word;
+    uint8_t unused[22];
+    uint32_t mxcsr, mxcsr_mask;
+    uint8_t registers[480];
+    uint64_t components, compaction[7];
+};
+static_assert(sizeof(Area) == 576);
 
 void xsetbv(uint64_t value) {
     auto low = static_cast<uint32_t>(value), high = static_cast<uint32_t>(value >> 32);
@@ -80,6 +91,7 @@ void detect_cpu_features() {
         }
     }
     trap_use_clac = f.smap;
+    fpu_use_xsave = f.xsave;
 }
 
 void enable_cpu_features() {
@@ -102,4 +114,27 @@ void enable_cpu_features() {
     if (f.xsave) xsetbv(f.xcr0);
     x86::wrmsr(kMsrPat, kPat);
     asm volatile("fninit");
+}
+
+void fpu_init_area(void* area) {
+    memset(area, 0, cpu_features.xsave_size);
+    Area& state = *static_cast<Area*>(area);
+    state.control_word = 0x37f;
+    state.mxcsr = 0x1f80;
+    // Components that the header does not name are put in their initial state by XRSTOR.
+    constexpr uint64_t kX87AndSse = 3;
+    if (fpu_use_xsave != 0) state.components = kX87AndSse;
+}
+
+void fpu_copy_area(void* to, const void* from) {
+    memcpy(to, from, cpu_features.xsave_size);
+}
+
+void fpu_make_loadable(void* area, const void* saved) {
+    Area& state = *static_cast<Area*>(area);
+    uint32_t mask = static_cast<const Area*>(saved)->mxcsr_mask;
+    state.mxcsr &= mask != 0 ? mask : 0xffbf;
+    if (fpu_use_xsave == 0) return;
+    state.components &= cpu_features.xcr0;
+    memset(state.compaction, 0, sizeof state.compaction);  // must be zero for XRSTOR
 }

@@ -4,7 +4,7 @@
 #     kernel/arch/make_symbols.sh KERNEL1.elf > symbols.S
 #
 # The kernel is linked twice. The first link has no table; this script reads its functions
-# and writes the table (struct Symbol of kernel/arch/backtrace.h, sorted by address) and the
+# and writes the table (struct Symbol of kernel/arch/panic.h, sorted by address) and the
 # names. The second link adds that object. Its sections are the last of the image
 # (kernel/kernel.ld), so no function moves and the addresses stay true. The final entry has
 # no name and marks the end of the text. Without KERNEL.elf: an empty table.

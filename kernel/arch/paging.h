@@ -1,5 +1,7 @@
-// Page-table entry bits (Intel SDM vol. 3, 4.5) and the fixed parts of the address map.
+// The map of memory: page-table entry bits (Intel SDM vol. 3, 4.5), the fixed parts of the
+// address space, the kernel image, and what this layer needs of memory management above it.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 
 #include "kernel/arch/asm_offsets.h"
@@ -52,3 +54,46 @@ inline PhysAddr virt_to_phys(const void* pointer) {
 inline bool is_canonical(VirtAddr address) {
     return static_cast<uint64_t>((static_cast<int64_t>(address) << 16) >> 16) == address;
 }
+
+// ---- The kernel image, as the linker script (kernel/kernel.ld) lays it out ----
+// All boundaries are page aligned; addresses are virtual, physical = address - kKernelBase.
+//
+//   kernel_start
+//     kernel_text_start    .. kernel_text_end     read, execute
+//     kernel_rodata_start  .. kernel_rodata_end   read (notes, constants, fix-ups, tables)
+//     kernel_data_start    .. kernel_data_end     read, write (.data and .bss)
+//     kernel_symbols_start .. kernel_symbols_end  read (the embedded symbol table)
+//   kernel_end
+//
+// The symbol table is last, so that adding it in the second link moves nothing.
+
+extern "C" {
+extern char kernel_start[], kernel_end[];
+extern char kernel_text_start[], kernel_text_end[];
+extern char kernel_rodata_start[], kernel_rodata_end[];
+extern char kernel_data_start[], kernel_data_end[];
+extern char kernel_symbols_start[], kernel_symbols_end[];
+}
+
+// Physical address of something inside the kernel image.
+inline PhysAddr image_to_phys(const void* pointer) {
+    return reinterpret_cast<VirtAddr>(pointer) - kKernelBase;
+}
+
+// The stack that entry.S gives to kmain (lab 1); it becomes the boot CPU's idle stack.
+inline constexpr size_t kBootStackSize = 16 * 1024;
+extern "C" char boot_stack_top[];
+
+// ---- Memory management, which lies above: defined in kernel/mm ----
+
+PhysAddr kernel_root();  // of the kernel's own page map
+// Maps device memory, uncached (or write-combining by PAT entry 4, for framebuffers), NX.
+// Never unmapped. Panics when memory runs out: boot time only.
+void* map_mmio(PhysAddr address, size_t bytes, bool write_combining = false);
+// A kernel stack of kKernelStackSize: an overflow hits the guard page below and is a double
+// fault on its own stack, not a silent corruption. Returns the address above the stack's last
+// byte (16-byte aligned). ENOMEM.
+Result<VirtAddr> alloc_kernel_stack();
+void free_kernel_stack(VirtAddr top);
+void* kmalloc(size_t size);
+void kfree(void* object, size_t size);

@@ -11,16 +11,13 @@
 #include <cstdarg>
 #include <iterator>
 
-#include "kernel/arch/backtrace.h"
 #include "kernel/arch/cpu.h"
-#include "kernel/arch/features.h"
-#include "kernel/arch/ipi.h"
 #include "kernel/arch/paging.h"
-#include "kernel/arch/power.h"
+#include "kernel/arch/smp.h"
 #include "kernel/arch/traps.h"
 #include "kernel/arch/tsc.h"
+#include "kernel/arch/uart.h"
 #include "kernel/arch/x86.h"
-#include "kernel/base/assert.h"
 #include "kernel/base/format.h"
 #include "kernel/base/log.h"
 #include "kernel/base/raw_lock.h"
@@ -180,7 +177,51 @@ void print_cause(const TrapFrame& frame) {
     }
 }
 
+// ---- The end of the machine, wherever it runs ----
+
+// A byte still in the UART would be lost with the machine (Bochs, hardware).
+void drain_serial_ports() {
+    constexpr uint8_t kAllSent = 1 << 6;  // LSR.TEMT
+    for (uint16_t port : kUartPorts) {
+        for (int i = 0; i < 1000000 && !(x86::inb(port + 5) & kAllSent); i++) x86::pause();
+    }
+}
+
 }  // namespace
+
+uint16_t acpi_power_port;
+
+// Each way is harmless where it does not exist.
+void machine_power_off(uint8_t status) {
+    x86::cli();
+    drain_serial_ports();
+    constexpr uint16_t kQemuDebugExit = 0xf4, kBochsShutdown = 0x8900;
+    x86::outl(kQemuDebugExit, status);
+    for (const char* c = "Shutdown"; *c != '\0'; c++)
+        x86::outb(kBochsShutdown, static_cast<uint8_t>(*c));
+    // The value for S5 stands in the DSDT's byte code: QEMU takes 0 as sleep type.
+    // Bochs has its own port, above; real machines may want another value.
+    constexpr uint16_t kSleepEnable = 1 << 13;
+    if (acpi_power_port != 0) x86::outw(acpi_power_port, kSleepEnable);
+    for (;;) x86::hlt();
+}
+
+void machine_reboot() {
+    x86::cli();
+    drain_serial_ports();
+    // The keyboard controller pulses the reset line.
+    constexpr uint16_t kKeyboardCommand = 0x64;
+    constexpr uint8_t kPulseReset = 0xfe;
+    x86::outb(kKeyboardCommand, kPulseReset);
+    for (;;) x86::hlt();
+}
+
+// Bounds set by the linker script; empty in the first link.
+extern "C" const Symbol symbol_table_start[], symbol_table_end[];
+
+std::span<const Symbol> kernel_symbols() {
+    return {symbol_table_start, static_cast<size_t>(symbol_table_end - symbol_table_start)};
+}
 
 bool is_kernel_stack(VirtAddr frame) {
     return frame >= kVmapBase && frame + 15 > frame && is_mapped(frame) &&

@@ -7,7 +7,6 @@
 // image, leaves them at once for the kernel's own.
 
 #include "kernel/arch/asm_offsets.h"
-#include "kernel/arch/smp_layout.h"
 
 #define AT(label) (SMP_TRAMPOLINE + (label) - smp_trampoline)
 

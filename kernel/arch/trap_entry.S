@@ -15,7 +15,7 @@
 //   NMI, #MC, #DF and #DB can hit between SWAPGS and the change of ring, where CS says
 //     nothing about GS; and with FSGSBASE the user may put any value in GS, so looking at
 //     it says nothing either. They run on stacks of their own, one set a CPU, which hold
-//     the Cpu's address above the frame (descriptors.h); they load GS from there and put
+//     the Cpu's address above the frame (traps.h); they load GS from there and put
 //     back what they found (trap_paranoid). They must not sleep or switch, so #DB from user
 //     mode, which delivers a signal, moves to the thread's stack and the common path.
 //

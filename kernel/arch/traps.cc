@@ -14,7 +14,7 @@
 #include "kernel/arch/panic.h"
 #include "kernel/arch/x86.h"
 #include "kernel/base/log.h"
-#include "kernel/base/string.h"
+#include "kernel/base/runtime.h"
 
 namespace {
 

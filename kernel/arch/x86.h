@@ -1,5 +1,7 @@
-// The instructions that C++ cannot say. Names follow the Intel SDM vol. 2.
+// The CPU: the instructions that C++ cannot say (names follow the Intel SDM vol. 2), what this
+// machine's CPUs can do, and the FPU state they keep for a user program.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 
 namespace x86 {
@@ -96,19 +98,11 @@ inline bool interrupts_enabled() {
 #endif
 
 // Model-specific registers (Intel SDM vol. 4)
-inline constexpr uint32_t kMsrApicBase = 0x1b;
-inline constexpr uint32_t kMsrTscDeadline = 0x6e0;
-inline constexpr uint32_t kMsrX2ApicBase = 0x800;
-inline constexpr uint32_t kMsrEfer = 0xc0000080;
-inline constexpr uint32_t kMsrStar = 0xc0000081;
-inline constexpr uint32_t kMsrLstar = 0xc0000082;
-inline constexpr uint32_t kMsrSfmask = 0xc0000084;
-inline constexpr uint32_t kMsrFsBase = 0xc0000100;
-inline constexpr uint32_t kMsrGsBase = 0xc0000101;
-inline constexpr uint32_t kMsrKernelGsBase = 0xc0000102;
-inline constexpr uint64_t kEferSce = 1 << 0;
-inline constexpr uint64_t kEferLme = 1 << 8;
-inline constexpr uint64_t kEferNxe = 1 << 11;
+inline constexpr uint32_t kMsrApicBase = 0x1b, kMsrTscDeadline = 0x6e0, kMsrX2ApicBase = 0x800,
+                          kMsrEfer = 0xc0000080, kMsrStar = 0xc0000081, kMsrLstar = 0xc0000082,
+                          kMsrSfmask = 0xc0000084, kMsrFsBase = 0xc0000100,
+                          kMsrGsBase = 0xc0000101, kMsrKernelGsBase = 0xc0000102;
+inline constexpr uint64_t kEferSce = 1 << 0, kEferLme = 1 << 8, kEferNxe = 1 << 11;
 
 }  // namespace x86
 
@@ -125,3 +119,42 @@ class InterruptsOff {
   private:
     bool were_on_;
 };
+
+// ---- Features ----
+// Read from CPUID once at boot. The kernel uses each where it exists and does without where
+// it does not (-cpu qemu64 lacks most).
+
+struct CpuFeatures {
+    bool nx, pge, smep, smap, umip, fsgsbase, x2apic, tsc_deadline, large_1g, rdrand, xsave, avx,
+        hypervisor;
+    uint32_t xsave_size;      // bytes of the FPU area: XSAVE's for xcr0, or 512 for FXSAVE
+    uint64_t xcr0;            // enabled state components, when xsave
+    char vendor[13];
+    char brand[49];
+};
+extern CpuFeatures cpu_features;
+
+// Fills cpu_features and fpu_use_xsave; boot CPU only.
+void detect_cpu_features();
+// Sets CR0, CR4, EFER and XCR0 of the calling CPU to what cpu_features allows; every CPU
+// calls it.
+void enable_cpu_features();
+
+// ---- The user's floating-point and vector registers (x87, SSE, AVX) ----
+// How big their save area is and what it holds at the start of a program. Saving and
+// restoring is lab 4's switch.S (fpu_save, fpu_restore in kernel/sched/run_queue.h). The
+// kernel itself uses none of them.
+
+// Is the area in XSAVE's format? Else it is FXSAVE's (Intel SDM vol. 1, 10.5 and 13.4).
+extern "C" uint8_t fpu_use_xsave;
+
+// Fills `area` (cpu_features.xsave_size bytes, 64-byte aligned) with the state that the ABI
+// gives a new program: all registers zero, x87 control word 0x37f, MXCSR 0x1f80 (System V
+// ABI, 3.4.1).
+void fpu_init_area(void* area);
+// Copies one area to another (fork, signal frames).
+void fpu_copy_area(void* to, const void* from);
+// Makes any bytes an area that fpu_restore loads without a fault (Intel SDM vol. 1, 13.8.1):
+// reserved bits of MXCSR, components that are off, and the header's reserved bytes become 0.
+// `saved`: an area that fpu_save wrote, which says what bits MXCSR has here.
+void fpu_make_loadable(void* area, const void* saved);

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cstdint>
 
-#include "kernel/base/string.h"
+#include "kernel/base/runtime.h"
 
 namespace {
 

@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "kernel/base/assert.h"
 #include "kernel/base/log.h"
 
 void panic(const char* format, ...) {

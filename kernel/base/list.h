@@ -4,7 +4,7 @@
 #pragma once
 #include <cstddef>
 
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 
 struct ListLink {
     ListLink* prev = nullptr;

@@ -13,7 +13,7 @@
 
 #include "kernel/base/format.h"
 #include "kernel/base/raw_lock.h"
-#include "kernel/base/string.h"
+#include "kernel/base/runtime.h"
 
 namespace {
 

@@ -1,5 +1,8 @@
-// The kernel log: a ring of lines with level and time stamp, copied to the console.
-// Callable from any context, interrupts and panics included. Read by dmesg (syslog(2)).
+// What the kernel has to say: the log, and for its own bugs ASSERT and panic.
+//
+// The log is a ring of lines with level and time stamp, copied to the console. Callable from
+// any context, interrupts and panics included. Read by dmesg (syslog(2)).
+// Under host tests both print to stderr (kernel/base/host_panic.cc).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -27,3 +30,20 @@ bool log_write_raw(const char* text, size_t length);
 // the number of bytes. Lines look like "<6>[    0.123456] text\n".
 size_t log_read(size_t offset, char* out, size_t size);
 size_t log_size();  // bytes that log_read can give in all
+
+// ---- For kernel bugs only: nothing that a user program does may reach these ----
+
+// Prints the message, CPU, registers and backtrace, stops the other CPUs and ends the
+// machine with the "panic" exit status. printf-style: see kernel/base/format.h.
+[[noreturn, gnu::format(printf, 1, 2), gnu::cold]] void panic(const char* format, ...);
+
+#define ASSERT(condition)                                                              \
+    do {                                                                               \
+        if (!(condition)) [[unlikely]]                                                 \
+            panic("assertion failed: %s (%s:%d)", #condition, __FILE__, __LINE__);     \
+    } while (0)
+
+// What a starter calls where the student's work is missing:
+//   lab 2: map is not implemented yet (labs/2-paging/page_map.cc)
+#define LAB_TODO(lab, function, file) \
+    panic("lab %d: %s is not implemented yet (%s)", lab, function, file)

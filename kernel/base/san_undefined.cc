@@ -1,7 +1,7 @@
 // UBSan: what the compiler calls where a kernel built with SAN=1 does something undefined.
 // Every report's first argument begins with the place in the source (GCC's libubsan ABI);
 // the operands that follow are left out, as the place tells enough.
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 #include "kernel/base/types.h"
 
 namespace {

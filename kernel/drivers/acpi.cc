@@ -3,18 +3,18 @@
 // Tables are firmware's memory: they are mapped where they lie, checked (length, checksum)
 // and read through memcpy. A table that is wrong is logged and left out.
 // Source: ACPI specification 6.4, chapter 5.2.
-#include "kernel/drivers/acpi.h"
+#include "kernel/drivers/drivers.h"
 
 #include <cstdint>
 #include <span>
 
+#include "kernel/arch/apic.h"
 #include "kernel/arch/bootinfo.h"
 #include "kernel/arch/cpu.h"
-#include "kernel/arch/memory.h"
-#include "kernel/arch/power.h"
-#include "kernel/arch/topology.h"
+#include "kernel/arch/paging.h"
+#include "kernel/arch/panic.h"
 #include "kernel/base/log.h"
-#include "kernel/base/string.h"
+#include "kernel/base/runtime.h"
 
 namespace {
 
@@ -40,7 +40,7 @@ bool sums_to_zero(Bytes bytes) {
 }
 
 Bytes map(PhysAddr address, size_t size) {
-    return {static_cast<const uint8_t*>(map_mmio(address, size, false)), size};
+    return {static_cast<const uint8_t*>(map_mmio(address, size)), size};
 }
 
 // ---- Finding tables ----

@@ -1,7 +1,7 @@
 // PS/2 keyboard behind an 8042 controller, which translates to scan code set 1: a code below
 // 0x80 is a key pressed, the same plus 0x80 the key released; 0xe0 introduces the keys that
 // the PC/XT did not have. Source: IBM PS/2 Technical Reference, keyboard and controller.
-#include "kernel/drivers/keyboard.h"
+#include "kernel/drivers/drivers.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -2,7 +2,7 @@
 // their bytes), and the two interrupt lines: IRQ 4 for COM1 and COM3, IRQ 3 for the others.
 // ISA interrupts are edge triggered: a handler that leaves a byte in a FIFO would never be
 // called again, so it reads all ports until all are empty.
-#include "kernel/drivers/serial.h"
+#include "kernel/drivers/drivers.h"
 
 #include "kernel/arch/apic.h"
 #include "kernel/arch/traps.h"

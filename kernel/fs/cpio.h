@@ -10,7 +10,7 @@
 #include <span>
 #include <string_view>
 
-#include "kernel/base/result.h"
+#include "kernel/base/types.h"
 
 struct CpioEntry {
     std::string_view name;          // without the final NUL; not empty

@@ -10,7 +10,7 @@
 
 #include "kernel/base/lab_state.h"
 #include "kernel/base/list.h"
-#include "kernel/base/result.h"
+#include "kernel/base/types.h"
 
 class Inode;
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/mm/user_access.h"
 

@@ -14,11 +14,8 @@
 #include <span>
 #include <string_view>
 
-#include "kernel/abi/fcntl.h"
-#include "kernel/abi/poll.h"
-#include "kernel/abi/stat.h"
+#include "kernel/abi/system.h"
 #include "kernel/base/ref.h"
-#include "kernel/base/result.h"
 #include "kernel/base/types.h"
 #include "kernel/mm/address_space.h"
 #include "kernel/mm/slab.h"

@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "kernel/base/result.h"
+#include "kernel/base/types.h"
 #include "kernel/fs/file.h"
 
 // Bytes [start, end) of a file. kToEnd: however long it becomes.

@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 
 Result<std::string_view> PathCursor::next() {
     const char* text = rest_.data();

@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-#include "kernel/base/result.h"
+#include "kernel/base/types.h"
 
 inline constexpr size_t kMaxPath = 4096;  // with the final NUL
 inline constexpr size_t kMaxName = 255;

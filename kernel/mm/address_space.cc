@@ -14,7 +14,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 #include "kernel/base/ref.h"
 #include "kernel/metrics/counters.h"
 #include "kernel/mm/kernel_space.h"

@@ -8,13 +8,13 @@
 #include <cstdint>
 
 #include "kernel/base/list.h"
-#include "kernel/base/result.h"
+#include "kernel/base/types.h"
 #include "kernel/mm/page_map.h"
 #include "kernel/sched/mutex.h"
 #include "kernel/sched/thread.h"
 
 // Where the pages of a mapped file come from. Implemented by files (kernel/fs) and by shared
-// anonymous memory (shared_memory.h).
+// anonymous memory (page_store.h).
 class PageSource {
   public:
     // The page at byte offset index * kPageSize, with a reference for the caller. A page
@@ -86,7 +86,7 @@ class AddressSpace : public ActiveSpace, public SpaceLayout {
     void clear();
 
     // ---- mmap family: sizes are rounded up to pages; errors as the manual pages say ----
-    // flags: MAP_* of kernel/abi/mman.h. Returns the address.
+    // flags: MAP_* of kernel/abi/system.h. Returns the address.
     Result<VirtAddr> map(VirtAddr hint, uint64_t size, uint8_t protection, uint32_t flags,
                          PageSource* source, uint64_t offset);
     Result<void> unmap(VirtAddr address, uint64_t size);

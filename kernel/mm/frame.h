@@ -10,9 +10,7 @@
 #include "kernel/arch/bootinfo.h"
 #include "kernel/arch/paging.h"
 #include "kernel/base/list.h"
-#include "kernel/base/result.h"
 #include "kernel/base/types.h"
-#include "kernel/mm/page_copy.h"
 
 // 32 bytes, kept small: 1/128 of RAM.
 // owner_data, link and owner are free for the owner of a frame in use (slab: objects in use,
@@ -80,4 +78,13 @@ void frames_drain_cache();
 // ---- kernel/mm/frame_table.cc ----
 // A frame of zeros.
 Result<Frame*> frame_alloc_zeroed();
-// page_clear and page_copy, the means to fill one, are in kernel/mm/page_copy.h.
+
+// ---- Zeroing and copying whole pages, by the means that is fastest on this machine ----
+
+// Times the candidates and chooses, also for user copies (user_copy_rep). Boot CPU, once,
+// after the TSC is calibrated; before it the portable choice is in force.
+void page_copy_init();
+
+// `page`, `to` and `from` are page-aligned and do not overlap.
+void page_clear(void* page);
+void page_copy(void* to, const void* from);

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <new>
 
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 #include "kernel/mm/frame.h"
 
 Frame* frame_table;

@@ -19,9 +19,9 @@
 
 #include "kernel/arch/bootinfo.h"
 #include "kernel/arch/cpu.h"
-#include "kernel/arch/image.h"
+#include "kernel/arch/paging.h"
 #include "kernel/arch/x86.h"
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 #include "kernel/base/memory_check.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sync/spinlock.h"

@@ -4,7 +4,7 @@
 // moves reach 1.2 to 1.6 and REP MOVSQ 0.7; counted in instructions (icount, Bochs) REP MOVSQ
 // reaches 7.9 and the unrolled loop 3.2; on hardware both run at memory speed. So the TSC
 // decides (shared/EMULATORS.md has the measurements).
-#include "kernel/mm/page_copy.h"
+#include "kernel/mm/frame.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,8 +1,13 @@
 // The radix tree of a file's pages: see page_store.h. A node is a frame of 512 pointers
 // to frames: nodes of the next level, or at height 1 pages.
+//
+// Shared anonymous memory is a PageStore that is filled on first use.
 #include "kernel/mm/page_store.h"
 
 #include <utility>
+
+#include "kernel/mm/address_space.h"
+#include "kernel/mm/slab.h"
 
 namespace {
 
@@ -12,6 +17,29 @@ constexpr uint64_t kFanout = 1 << kBits;
 Frame** children(Frame* node) { return static_cast<Frame**>(frame_data(node)); }
 // Pages below a node of this height.
 constexpr uint64_t capacity(uint32_t height) { return 1ull << (kBits * height); }
+
+class SharedMemory final : public PageSource {
+  public:
+    explicit SharedMemory(uint64_t pages) { store_.resize(pages); }
+
+    Result<Frame*> get_page(uint64_t index) override {
+        if (Frame* frame = store_.find(index)) return frame;
+        // Zero a page without the lock; somebody may be faster, then theirs is taken.
+        Frame* fresh = TRY(frame_alloc_zeroed());
+        Result<Frame*> frame = store_.add(index, fresh);
+        if (!frame.ok() || frame.value() != fresh) frame_unref(fresh);
+        return frame;
+    }
+    bool is_resident(uint64_t index) override { return store_.contains(index); }
+    void source_ref() override { references_.fetch_add(1, std::memory_order_relaxed); }
+    void source_unref() override {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(this);
+    }
+
+  private:
+    std::atomic<uint32_t> references_{1};
+    PageStore store_;
+};
 
 }  // namespace
 
@@ -113,3 +141,5 @@ uint64_t PageStore::resize(uint64_t pages) NO_THREAD_SAFETY_ANALYSIS {
     if (root_ == nullptr) height_ = 0;
     return dropped;
 }
+
+Result<PageSource*> make_shared_memory(uint64_t pages) { return TRY(make<SharedMemory>(pages)); }

@@ -1,6 +1,6 @@
 // PageStore: the pages of a tmpfs file or of shared memory, by index. Sparse: a page that
-// was never used is a hole. A radix tree of frames with 512 children a node; a file of one page is that
-// page.
+// was never used is a hole. A radix tree of frames with 512 children a node; a file of one
+// page is that page.
 //
 // Locking: the spin lock (rank PageSource) guards the tree, since page faults look pages
 // up under the address space's Mutex and cannot take the inode's. Frames leave the store
@@ -9,9 +9,11 @@
 #pragma once
 #include <cstdint>
 
-#include "kernel/base/result.h"
+#include "kernel/base/types.h"
 #include "kernel/mm/frame.h"
 #include "kernel/sync/spinlock.h"
+
+class PageSource;
 
 class PageStore {
   public:
@@ -47,3 +49,9 @@ class PageStore {
     uint64_t end_ = 0;
     uint64_t count_ = 0;
 };
+
+// Memory for MAP_SHARED | MAP_ANONYMOUS: an unnamed object of zero pages that lives as long
+// as regions (of this process and its forked children) refer to it.
+
+// An object of `pages` pages, none of them there yet, with one reference. ENOMEM.
+Result<PageSource*> make_shared_memory(uint64_t pages);

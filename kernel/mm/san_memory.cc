@@ -8,9 +8,9 @@
 #include <cstring>
 
 #include "kernel/arch/paging.h"
-#include "kernel/base/assert.h"
-#include "kernel/base/math.h"
+#include "kernel/base/log.h"
 #include "kernel/base/memory_check.h"
+#include "kernel/base/types.h"
 #include "kernel/mm/frame.h"
 
 namespace {

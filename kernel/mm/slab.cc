@@ -20,8 +20,8 @@
 #include <iterator>
 
 #include "kernel/arch/cpu.h"
-#include "kernel/arch/ipi.h"
-#include "kernel/base/assert.h"
+#include "kernel/arch/smp.h"
+#include "kernel/base/log.h"
 #include "kernel/base/memory_check.h"
 #include "kernel/mm/frame.h"
 #include "kernel/mm/kernel_space.h"

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <new>
 
-#include "kernel/base/result.h"
+#include "kernel/base/types.h"
 
 inline constexpr size_t kSlabMaxSize = 2048;
 

@@ -1,9 +1,9 @@
 // What a change of page tables leaves to do, and the calling CPU's share of it. The other
 // CPUs are lab 4's shootdown.cc.
-#include "kernel/mm/tlb.h"
+#include "kernel/mm/page_map.h"
 
 #include "kernel/arch/x86.h"
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 #include "kernel/metrics/counters.h"
 
 namespace {

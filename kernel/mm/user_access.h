@@ -9,11 +9,7 @@
 #include <type_traits>
 
 #include "kernel/arch/paging.h"
-#include "kernel/base/result.h"
 #include "kernel/base/types.h"
-
-// Tells the copy routines what the CPUs have. Once, before the first user copy.
-void user_access_init();
 
 // Whole range in user space; no overflow.
 inline bool is_user_range(VirtAddr address, uint64_t size) {
@@ -65,7 +61,7 @@ struct UserOut : UserPointer<T> {
 // Each returns the number of bytes NOT copied (0: all). They handle SMAP themselves (STAC,
 // CLAC when user_copy_smap is nonzero) and have entries in the fix-up table.
 extern "C" {
-extern uint8_t user_copy_smap;  // set by user_access_init
+extern uint8_t user_copy_smap;  // set by page_fault_init
 extern uint8_t user_copy_rep;   // long copies: REP MOVSQ beats a loop (page_copy_init)
 size_t user_copy_in(void* to, VirtAddr from, size_t size);
 size_t user_copy_out(VirtAddr to, const void* from, size_t size);

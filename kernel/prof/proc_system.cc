@@ -1,6 +1,6 @@
 // The files of /proc about the whole system (proc(5)).
-#include "kernel/arch/features.h"
 #include "kernel/arch/tsc.h"
+#include "kernel/arch/x86.h"
 #include "kernel/prof/proc_files.h"
 #include "kernel/prof/sampler.h"
 

@@ -3,9 +3,9 @@
 // what flame graph tools read.
 #pragma once
 
-#include "kernel/arch/trap_frame.h"
+#include "kernel/arch/traps.h"
 #include "kernel/base/format.h"
-#include "kernel/base/result.h"
+#include "kernel/base/types.h"
 
 struct SamplerTotals {
     uint64_t taken;    // ticks seen while on

@@ -1,5 +1,5 @@
 // Mutex: a lock that sleeps. For sections that may touch user memory, allocate much, or wait
-// for other CPUs. Thread context only. Ranks as for spin locks (kernel/sync/lock_rank.h).
+// for other CPUs. Thread context only. Ranks as for spin locks (kernel/sync/spinlock.h).
 //
 // One word says all: the owner, and in bit 0 whether somebody may be asleep for it. Taking a
 // free Mutex and giving back one that nobody wants is a single compare-and-swap, and there is

@@ -17,10 +17,8 @@
 // run_queue_pick leaves such threads alone.
 #include "kernel/sched/scheduler.h"
 
-#include "kernel/arch/descriptors.h"
-#include "kernel/arch/features.h"
-#include "kernel/arch/ipi.h"
-#include "kernel/arch/memory.h"
+#include "kernel/arch/paging.h"
+#include "kernel/arch/smp.h"
 #include "kernel/arch/traps.h"
 #include "kernel/arch/tsc.h"
 #include "kernel/arch/x86.h"

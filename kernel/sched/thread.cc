@@ -5,9 +5,8 @@
 // its own because freeing may sleep, takes it from there.
 #include "kernel/sched/thread.h"
 
-#include "kernel/arch/features.h"
-#include "kernel/arch/fpu.h"
-#include "kernel/arch/memory.h"
+#include "kernel/arch/paging.h"
+#include "kernel/arch/x86.h"
 #include "kernel/base/format.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/wait_queue.h"

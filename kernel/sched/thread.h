@@ -3,10 +3,10 @@
 #pragma once
 
 #include "kernel/arch/cpu.h"
-#include "kernel/arch/trap_frame.h"
+#include "kernel/arch/traps.h"
 #include "kernel/base/list.h"
-#include "kernel/base/result.h"
-#include "kernel/sync/lock_rank.h"
+#include "kernel/base/types.h"
+#include "kernel/sync/spinlock.h"
 
 struct Process;
 

@@ -17,7 +17,7 @@
 #include <algorithm>
 
 #include "kernel/arch/apic.h"
-#include "kernel/arch/ipi.h"
+#include "kernel/arch/smp.h"
 #include "kernel/arch/tsc.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/wait_queue.h"

@@ -1,7 +1,7 @@
 // The system calls, as C++ functions: Result<result> sys_<name>(parameters...) for each line
 // of table.def. table.cc tells how registers become the parameters.
 #pragma once
-#include "kernel/abi/clone.h"
+#include "kernel/abi/system.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/task/clock.h"
 #include "kernel/task/process.h"

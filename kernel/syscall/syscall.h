@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "kernel/arch/cpu.h"
-#include "kernel/arch/trap_frame.h"
+#include "kernel/arch/traps.h"
 
 using SyscallEntry = int64_t (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 inline constexpr uint64_t kSyscallTableSize = 448;

@@ -1,7 +1,7 @@
 // System calls: the machine as a whole, limits, and what has no better place.
 #include <algorithm>
 
-#include "kernel/arch/power.h"
+#include "kernel/arch/panic.h"
 #include "kernel/base/log.h"
 #include "kernel/base/random.h"
 #include "kernel/syscall/calls.h"

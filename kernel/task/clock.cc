@@ -1,6 +1,6 @@
 #include "kernel/task/clock.h"
 
-#include "kernel/drivers/rtc.h"
+#include "kernel/drivers/drivers.h"
 
 static uint64_t realtime_at_boot = 0;  // when monotonic_ns() was 0
 

@@ -12,11 +12,10 @@
 //   environment pointers, null; argument pointers, null; count <- RSP
 #include <algorithm>
 
-#include "kernel/abi/mman.h"
-#include "kernel/arch/features.h"
-#include "kernel/arch/fpu.h"
+#include "kernel/abi/system.h"
+#include "kernel/arch/x86.h"
 #include "kernel/base/random.h"
-#include "kernel/base/string.h"
+#include "kernel/base/runtime.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/task/process.h"

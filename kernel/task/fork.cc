@@ -8,13 +8,12 @@
 // undone by hand in the order of its making. From thread_start on it belongs to itself.
 #include <algorithm>
 
-#include "kernel/abi/clone.h"
-#include "kernel/arch/features.h"
-#include "kernel/arch/fpu.h"
+#include "kernel/abi/system.h"
 #include "kernel/arch/traps.h"
+#include "kernel/arch/x86.h"
 #include "kernel/base/log.h"
 #include "kernel/base/random.h"
-#include "kernel/base/string.h"
+#include "kernel/base/runtime.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/task/clock.h"

@@ -13,7 +13,7 @@
 // Order at the end of a process: user memory that others wait for (the TID word), resources
 // (files are closed before the parent can see the end), relatives, zombie, the parent's
 // wake-up. After that the Process may be gone at any moment.
-#include "kernel/abi/clone.h"
+#include "kernel/abi/system.h"
 #include "kernel/arch/tsc.h"
 #include "kernel/base/log.h"
 #include "kernel/mm/user_access.h"

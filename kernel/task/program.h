@@ -7,8 +7,7 @@
 #include <span>
 #include <string_view>
 
-#include "kernel/abi/elf.h"
-#include "kernel/base/result.h"
+#include "kernel/abi/system.h"
 #include "kernel/base/types.h"
 
 inline constexpr uint32_t kMaxElfSegments = 16;

@@ -18,9 +18,7 @@
 #include "kernel/base/command_line.h"
 #include "kernel/base/format.h"
 #include "kernel/base/ring.h"
-#include "kernel/drivers/keyboard.h"
-#include "kernel/drivers/screen.h"
-#include "kernel/drivers/serial.h"
+#include "kernel/drivers/drivers.h"
 #include "kernel/tty/pty.h"
 
 namespace {

@@ -4,9 +4,9 @@
 // With frame pointers kept (-fno-omit-frame-pointer) every function starts with
 //     pushq %rbp; movq %rsp, %rbp
 // so that RBP points at the caller's RBP and, above it, the return address.
-#include "kernel/arch/backtrace.h"
+#include "kernel/arch/panic.h"
 
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 
 // Follows saved frame pointers from `rbp`, writing the return addresses found, innermost
 // first, at most out.size(). Stops at a null, misaligned, not increasing or (by `readable`)

@@ -9,7 +9,7 @@
 // Compiles on the host, too (grader suite of lab 1).
 #include "kernel/arch/bootinfo.h"
 
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 
 // Parses a multiboot2 information block (spec 3.6: tags of 8-byte alignment). `block` is
 // the block as mapped, `physical` its address in physical memory. Unknown tags are skipped;

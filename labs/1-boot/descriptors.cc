@@ -7,9 +7,9 @@
 //
 // Sources: Intel SDM vol. 3, 3.4.5 (segment descriptors), 6.14.1 (gates), 7.2.3 (TSS
 // descriptor), 7.7 (64-bit TSS).
-#include "kernel/arch/descriptors.h"
+#include "kernel/arch/traps.h"
 
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 
 // Builds and loads the GDT of `cpu` with the selectors of asm_offsets.h, reloads all segment
 // registers, sets GS base to &cpu (after GS itself: loading it clears the base) and the

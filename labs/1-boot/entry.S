@@ -110,7 +110,7 @@ start_pvh:
     jmp .Lnext
 
     // Let the last byte leave (LSR bit 6), then end the machine: QEMU's isa-debug-exit with
-    // kExitPanic (kernel/arch/power.h), Bochs by a text at port 0x8900.
+    // kExitPanic (kernel/arch/panic.h), Bochs by a text at port 0x8900.
 2:  movl $100000, %ecx
 1:  movw $0x3fd, %dx
     inb %dx, %al
@@ -138,7 +138,7 @@ start_pvh:
     .balign 4096
     .skip 4096 // the stack's guard: kernel_space_init unmaps the page below the stack
 boot_stack:
-    .skip 16384 // kBootStackSize (kernel/arch/image.h)
+    .skip 16384 // kBootStackSize (kernel/arch/paging.h)
     .globl boot_stack_top
 boot_stack_top:
 

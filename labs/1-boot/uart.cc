@@ -5,7 +5,7 @@
 // Source: National Semiconductor PC16550D data sheet, section 8 (registers).
 #include "kernel/arch/uart.h"
 
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 
 // 115200 baud, 8n1, FIFOs on, interrupts off at the UART but let through to the interrupt
 // controller (MCR.OUT2). Returns false where no UART answers (the scratch register does not

@@ -8,7 +8,7 @@
 // Your work (handouts/2-paging.md): share a file's page until it is written, and copy on
 // write: the leaf has kPageCow, and whoever writes gets a copy, or the right to write when no
 // one else has the page any more.
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 #include "kernel/mm/address_space.h"
 
 namespace {

@@ -14,7 +14,7 @@
 
 #include <algorithm>
 
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 
 #define TODO(function) LAB_TODO(2, function, "labs/2-paging/page_map.cc")
 

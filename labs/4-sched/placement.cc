@@ -5,7 +5,7 @@
 // and Cpu::idling can be read from anywhere without a lock.
 #include "kernel/sched/run_queue.h"
 
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 
 Cpu& place_thread(const Thread& thread) {
     CpuMask affinity = thread.affinity.load();

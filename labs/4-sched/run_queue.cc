@@ -6,7 +6,7 @@
 // make the order fair.
 #include "kernel/sched/run_queue.h"
 
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 #include "kernel/sync/spinlock.h"
 
 namespace {

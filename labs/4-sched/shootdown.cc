@@ -1,14 +1,14 @@
-// Lab 4: TLB shootdown. Contracts: kernel/mm/tlb.h.
+// Lab 4: TLB shootdown. Contracts: kernel/mm/page_map.h.
 //
 // This version interrupts every CPU for every page, one request at a time on the whole
 // machine, and has all of them wait for the slowest. Send one interrupt a batch, only to
 // the CPUs in ActiveSpace::cpus, and let CPUs that shoot at the same time do so in parallel
 // (Cpu::shootdown_lab has room for your data).
-#include "kernel/arch/ipi.h"
+#include "kernel/arch/smp.h"
 #include "kernel/arch/x86.h"
 #include "kernel/metrics/counters.h"
-#include "kernel/mm/tlb.h"
-#include "kernel/sync/lock_rank.h"
+#include "kernel/mm/page_map.h"
+#include "kernel/sync/spinlock.h"
 
 namespace {
 

@@ -14,7 +14,7 @@
 // below.
 #include "kernel/fs/dir_index.h"
 
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 
 namespace {
 

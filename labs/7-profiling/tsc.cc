@@ -3,7 +3,7 @@
 // The starter assumes a TSC of 2.4 GHz, whatever machine it runs on: all times are wrong by
 // the same factor.
 // Sources: Intel SDM vol. 2, CPUID (leaves 0x15, 0x16); vol. 3, 18.7.3; the PIT as a
-// stopwatch: kernel/drivers/pit.h.
+// stopwatch: kernel/drivers/drivers.h.
 #include "kernel/arch/tsc.h"
 
 #include "kernel/arch/x86.h"

@@ -6,7 +6,7 @@
 // so that RBP points at the caller's RBP and, above it, the return address: a linked list
 // from the innermost frame outwards, at growing addresses. The list may be damaged, that is
 // why somebody panics; so each link is checked before it is followed.
-#include "kernel/arch/backtrace.h"
+#include "kernel/arch/panic.h"
 
 #include <algorithm>
 

@@ -10,11 +10,10 @@
 // All gates are interrupt gates: interrupts stay off until the kernel turns them on.
 // Sources: Intel SDM vol. 3, 3.4.5 (segment descriptors), 6.14.1 (gates), 7.2.3 (TSS
 // descriptor), 7.7 (64-bit TSS).
-#include "kernel/arch/descriptors.h"
+#include "kernel/arch/traps.h"
 
 #include <cstddef>
 
-#include "kernel/arch/traps.h"
 #include "kernel/arch/x86.h"
 
 namespace {

@@ -202,7 +202,7 @@ start_pvh:
     jz 2f
     outb %al, %dx
     jmp .Lfail
-2:  movl $0x11, %eax // kExitPanic (kernel/arch/power.h)
+2:  movl $0x11, %eax // kExitPanic (kernel/arch/panic.h)
     movw $0xf4, %dx
     outl %eax, %dx
 3:  cli
@@ -266,7 +266,7 @@ boot_pd:
     .skip 4 * 4096
     .skip 4096 // the stack's guard: kernel_space_init unmaps the page below the stack
 boot_stack:
-    .skip 16384 // kBootStackSize (kernel/arch/image.h)
+    .skip 16384 // kBootStackSize (kernel/arch/paging.h)
     .globl boot_stack_top
 boot_stack_top:
 

@@ -18,7 +18,7 @@
 #include <new>
 
 #include "kernel/arch/cpu.h"
-#include "kernel/base/assert.h"
+#include "kernel/base/log.h"
 #include "kernel/base/memory_check.h"
 #include "kernel/mm/frame.h"
 #include "kernel/sync/spinlock.h"

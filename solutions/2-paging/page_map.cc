@@ -21,8 +21,8 @@
 
 #include <algorithm>
 
-#include "kernel/arch/features.h"
-#include "kernel/base/assert.h"
+#include "kernel/arch/x86.h"
+#include "kernel/base/log.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-// Lab 4: TLB shootdown. Contracts: kernel/mm/tlb.h.
+// Lab 4: TLB shootdown. Contracts: kernel/mm/page_map.h.
 //
 // The hardware does not keep TLBs of different CPUs alike. A CPU that takes a translation
 // away (unmap, protect, copy on write) changes the page tables, flushes its own TLB, and has
@@ -13,9 +13,9 @@
 //
 // Each CPU has at most one request of its own under way, because its thread waits here and
 // is not preempted in the kernel. `callers` of a target says whose requests are new there.
-#include "kernel/arch/ipi.h"
+#include "kernel/arch/smp.h"
 #include "kernel/arch/x86.h"
-#include "kernel/mm/tlb.h"
+#include "kernel/mm/page_map.h"
 #include "kernel/sched/scheduler.h"
 
 namespace {

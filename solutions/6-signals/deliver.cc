@@ -18,9 +18,8 @@
 // Handout: handouts/6-signals.md. Contracts: kernel/signal/signal.h.
 #include <cstring>
 
-#include "kernel/abi/signal_frame.h"
-#include "kernel/arch/features.h"
-#include "kernel/arch/fpu.h"
+#include "kernel/abi/signal.h"
+#include "kernel/arch/x86.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/signal/signal.h"

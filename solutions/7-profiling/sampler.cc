@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernel/arch/backtrace.h"
+#include "kernel/arch/panic.h"
 #include "kernel/arch/x86.h"
 #include "kernel/mm/slab.h"
 #include "kernel/sched/thread.h"

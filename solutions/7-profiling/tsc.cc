@@ -11,11 +11,10 @@
 // Sources: Intel SDM vol. 2, CPUID; vol. 3, 18.17 and 18.7.3.
 #include "kernel/arch/tsc.h"
 
-#include "kernel/arch/features.h"
 #include "kernel/arch/x86.h"
 #include "kernel/base/log.h"
-#include "kernel/base/math.h"
-#include "kernel/drivers/pit.h"
+#include "kernel/base/types.h"
+#include "kernel/drivers/drivers.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <array>
 #include <vector>
 
-#include "kernel/arch/backtrace.h"
+#include "kernel/arch/panic.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernel/arch/features.h"
+#include "kernel/arch/x86.h"
 #include "kernel/metrics/counters.h"
 #include "kernel/mm/kernel_space.h"
 #include "kernel/sched/scheduler.h"

@@ -3,16 +3,15 @@
 // How it is compiled: suite.mk.
 #pragma once
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <map>
 #include <vector>
 
-#include "kernel/abi/mman.h"
 #include "kernel/arch/cpu.h"
 #include "kernel/mm/address_space.h"
 #include "kernel/mm/frame.h"
 #include "kernel/mm/page_map.h"
-#include "kernel/mm/tlb.h"
 
 namespace host {
 

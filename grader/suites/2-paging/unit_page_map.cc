@@ -1,6 +1,6 @@
 // Lab 2, page_map.cc. The machine: machine.h.
-#include "kernel/arch/features.h"
 #include "grader/suites/2-paging/machine.h"
+#include "kernel/arch/x86.h"
 
 namespace {
 

@@ -28,7 +28,7 @@ constexpr uint64_t kTf = 0x100, kIf = 0x200, kDf = 0x400, kIopl = 0x3000, kNt = 
                    kAc = 0x40000;
 constexpr uint64_t kUserFlags = 0x44603;  // what the program sets: AC NT DF IF CF
 
-struct Frame {  // kernel/arch/trap_frame.h
+struct Frame {  // kernel/arch/traps.h
     uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
     uint64_t vector, error, rip, cs, rflags, rsp, ss;
 };

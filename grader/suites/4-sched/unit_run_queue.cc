@@ -182,7 +182,7 @@ TEST_F(RunQueue, TriesTheNextQueueWhenTheLongestHasNothingForIt) {
     EXPECT_EQ(pick(0), &free);
 }
 
-// The checker of lock ranks (kernel/sync/lock_rank.cc) objects to two queue locks that are
+// The checker of lock ranks (kernel/sync/spinlock.cc) objects to two queue locks that are
 // taken in another order: a thief in each direction, so one of them goes downwards.
 TEST_F(RunQueue, ThievesTakeQueueLocksInCpuOrderOrOneAtATime) {
     Thread& low = queued(1);

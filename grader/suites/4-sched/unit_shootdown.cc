@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "grader/suites/4-sched/machine.h"
-#include "kernel/arch/ipi.h"
-#include "kernel/mm/tlb.h"
+#include "kernel/arch/smp.h"
+#include "kernel/mm/page_map.h"
 
 namespace {
 
