@@ -152,6 +152,7 @@ make mutants [LAB=3]     every planted mistake must be caught by the suite of it
 make baseline            measures the starters' figures anew, which some thresholds refer to
 make check               the project's own tests (15 minutes); make proof: the long form
 make lines | make layers code lines against their budget | includes against the layers
+make thread-safety       lock annotations, by clang
 make compile_commands.json, make clean
 
 LAB_1..LAB_7 = ref (the reference, default) | lab (the starter) | a directory of units

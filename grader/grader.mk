@@ -146,7 +146,7 @@ HOST_TEST_OBJECTS += $(SHELL_TEST_OBJECTS)
 # ---- Fuzzers: grader/fuzz/x.cc with libFuzzer, seeds in x.seeds/; the kernel sources that
 # they need are FUZZ_x in fuzz.mk ----
 include $(wildcard grader/fuzz/fuzz.mk)
-FUZZ_CXX := clang++ -std=c++20 -O1 -g -Wall -Wextra -I. -fsanitize=fuzzer,address,undefined \
+FUZZ_CXX := clang++-16 -std=c++20 -O1 -g -Wall -Wextra -I. -fsanitize=fuzzer,address,undefined \
   -fno-sanitize-recover=all
 define fuzzer
 $(BUILD)/fuzz/$1: grader/fuzz/$1.cc $(FUZZ_$1) $(BUILD)/obj/host/flags

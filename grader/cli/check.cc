@@ -38,6 +38,7 @@ std::vector<Part> common_parts(uint64_t seed) {
         {"kernel-tests", 120,
          "make build/host/kernel-tests && build/host/kernel-tests --gtest_brief=1"},
         {"pairs", 120, "grader/checks/pairs.sh"},
+        {"thread-safety", 120, "make -j2 thread-safety"},
         {"swaps", 240, "grader/checks/swaps.sh"},
         {"boot-pvh", 20, run + "--smp 4" + kHello},
         {"boot-grub", 30, run + "--boot grub --smp 2" + kHello},

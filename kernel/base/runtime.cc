@@ -52,7 +52,7 @@ template <typename T>
 
 // `used`: with LTO the compiler may emit calls to these after it dropped them.
 // Its C++ declaration gives it the linkage name "memchr" outside of extern "C".
-[[gnu::used]] const void* memchr(const void* block, int byte, size_t size) {
+[[gnu::used]] const void* memchr(const void* block, int byte, size_t size) noexcept {
     const auto* bytes = static_cast<const unsigned char*>(block);
     for (size_t i = 0; i < size; i++)
         if (bytes[i] == static_cast<unsigned char>(byte)) return bytes + i;

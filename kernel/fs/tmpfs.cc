@@ -86,8 +86,8 @@ class TmpfsDirectory final : public TmpfsInode {
         }
         return {};
     }
-    Inode* parent() override { return parent_; }
-    size_t name_in_parent(char* out, size_t size) override {
+    Inode* parent() override REQUIRES(vfs_tree_lock) { return parent_; }
+    size_t name_in_parent(char* out, size_t size) override REQUIRES(vfs_tree_lock) {
         if (self_ == nullptr || self_->length > size) return 0;
         memcpy(out, self_->name, self_->length);
         return self_->length;
@@ -98,7 +98,8 @@ class TmpfsDirectory final : public TmpfsInode {
         copy.size = count == kRemoved ? 0 : 40 + 20 * count;  // any measure of fullness
         return copy;
     }
-    void become_root() { parent_ = this; }
+    // Before anybody else sees it.
+    void become_root() NO_THREAD_SAFETY_ANALYSIS { parent_ = this; }
 
   private:
     // A new entry, with a reference of its own. ENOENT: this directory was removed.

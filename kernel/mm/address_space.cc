@@ -112,7 +112,8 @@ void AddressSpace::clear() {
     brk_start = brk_end = 0;
 }
 
-Result<AddressSpace*> AddressSpace::clone() {
+// The child's mutex is not taken: nobody sees it yet.
+Result<AddressSpace*> AddressSpace::clone() NO_THREAD_SAFETY_ANALYSIS {
     Ref<AddressSpace> child(TRY(create_unlisted()));
     MutexGuard guard(mutex);
     static_cast<SpaceLayout&>(*child) = *this;

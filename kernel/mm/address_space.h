@@ -122,7 +122,7 @@ class AddressSpace : public ActiveSpace, public SpaceLayout {
     ListLink all_link;  // in the list of all spaces
     PageMap page_map;  // page_map.root == ActiveSpace::root
     Mutex mutex{LockRank::AddressSpace};
-    List<Region, &Region::link> regions;  // sorted by address, disjoint
+    List<Region, &Region::link> regions GUARDED_BY(mutex);  // by address, disjoint
 
   private:
     // Regions taken out, kept until the lock is released: dropping the last reference of a
@@ -136,30 +136,29 @@ class AddressSpace : public ActiveSpace, public SpaceLayout {
     static Result<AddressSpace*> create_unlisted();
     static Result<Region*> copy_region(const Region& region);  // with its own reference
 
-    // All of these: lock held.
-    void unmap_source(const PageSource& source, uint64_t first);
-    Region* first_region_ending_after(VirtAddr address);
-    bool is_free(VirtAddr start, VirtAddr end);
-    bool is_covered(VirtAddr start, VirtAddr end);
-    bool fits_limit(uint64_t more) const;
-    VirtAddr find_gap(uint64_t size);
+    void unmap_source(const PageSource& source, uint64_t first) REQUIRES(mutex);
+    Region* first_region_ending_after(VirtAddr address) REQUIRES(mutex);
+    bool is_free(VirtAddr start, VirtAddr end) REQUIRES(mutex);
+    bool is_covered(VirtAddr start, VirtAddr end) REQUIRES(mutex);
+    bool fits_limit(uint64_t more) const REQUIRES(mutex);
+    VirtAddr find_gap(uint64_t size) REQUIRES(mutex);
     Result<VirtAddr> choose_address(VirtAddr hint, uint64_t size, uint32_t flags,
-                                    Dropped& dropped);
-    void insert_region(Region* region);
-    void remove_region(Region* region);
-    Result<void> split_region_at(VirtAddr address);
-    void merge(VirtAddr start, VirtAddr end, Dropped& dropped);
-    Result<void> unmap_locked(VirtAddr start, VirtAddr end, Dropped& dropped);
-    Result<void> move_pages(VirtAddr from, VirtAddr to, uint64_t size);
+                                    Dropped& dropped) REQUIRES(mutex);
+    void insert_region(Region* region) REQUIRES(mutex);
+    void remove_region(Region* region) REQUIRES(mutex);
+    Result<void> split_region_at(VirtAddr address) REQUIRES(mutex);
+    void merge(VirtAddr start, VirtAddr end, Dropped& dropped) REQUIRES(mutex);
+    Result<void> unmap_locked(VirtAddr start, VirtAddr end, Dropped& dropped) REQUIRES(mutex);
+    Result<void> move_pages(VirtAddr from, VirtAddr to, uint64_t size) REQUIRES(mutex);
     Result<VirtAddr> move_region(Region* region, uint64_t old_size, uint64_t new_size,
-                                 uint32_t flags, VirtAddr new_address, Dropped& dropped);
-    bool grow_in_place(Region* region, VirtAddr end, uint64_t more, Dropped& dropped);
-    Region* grow_stack(VirtAddr address);
-    void populate_resident(Region& region, VirtAddr start, VirtAddr end);
+                                 uint32_t flags, VirtAddr new_address, Dropped& dropped) REQUIRES(mutex);
+    bool grow_in_place(Region* region, VirtAddr end, uint64_t more, Dropped& dropped) REQUIRES(mutex);
+    Region* grow_stack(VirtAddr address) REQUIRES(mutex);
+    void populate_resident(Region& region, VirtAddr start, VirtAddr end) REQUIRES(mutex);
 
     std::atomic<uint32_t> references_{1};
-    Region* finger_ = nullptr;  // where the last search ended
-    uint64_t total_bytes_ = 0;
+    Region* finger_ GUARDED_BY(mutex) = nullptr;  // where the last search ended
+    uint64_t total_bytes_ GUARDED_BY(mutex) = 0;
 };
 
 // The rights of protection bits as page flags: write as asked for.

@@ -12,7 +12,7 @@
 #include "kernel/arch/x86.h"
 
 // Clang's thread-safety annotations (clang.llvm.org/docs/ThreadSafetyAnalysis.html), checked
-// by `make check` in a syntax-only pass; GCC sees nothing.
+// by `make thread-safety` in a syntax-only pass; GCC sees nothing.
 
 #if defined(__clang__)
 #define THREAD_ANNOTATION(x) __attribute__((x))

@@ -124,7 +124,7 @@ Result<uint32_t> futex_requeue(VirtAddr from, VirtAddr to, uint32_t wake_count, 
     SpinGuard guard(futex_lock);
     uint32_t woken = take_waiters(from_key, wake_count, wake);
     if (from_key == to_key) return woken;
-    return woken + take_waiters(from_key, move, [&](FutexWaiter& waiter) {
+    return woken + take_waiters(from_key, move, [&](FutexWaiter& waiter) REQUIRES(futex_lock) {
         waiter.key = to_key;
         list_of(to_key).push_back(&waiter);
     });

@@ -113,7 +113,9 @@ void post_signal(Process& process, int signal, SignalSource source) {
     settle_stop(process, signal);
 }
 
-void signal_thread(Thread& thread, int signal, SignalSource source) {
+// The lock is held, but callers know it by another name.
+void signal_thread(Thread& thread, int signal,
+                   SignalSource source) NO_THREAD_SAFETY_ANALYSIS {
     Process& process = *thread.process;
     if (spares_init(process, signal)) return;
     process.signals.sources[signal - 1].store(source, std::memory_order_relaxed);

@@ -221,7 +221,7 @@ void tty_init() {
     constexpr const char* kPorts[] = {"ttyS1", "ttyS2", "ttyS3"};
     for (uint64_t i = 0; i < std::size(kPorts); i++)
         devfs_add(kPorts[i], S_IFCHR | kEveryone, kDeviceSerial + 1 + i, open_serial);
-    session_ended = [](Process& leader) {
+    session_ended = [](Process& leader) REQUIRES(process_tree) {
         if (leader.terminal->controls(leader)) leader.terminal->end_session();
     };
     pty_init();
