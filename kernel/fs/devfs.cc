@@ -2,11 +2,7 @@
 // number, so a node made by mknod(2) elsewhere works as well. Here are the devices that
 // are only memory (Linux Documentation/admin-guide/devices.txt, major 1); terminals add
 // theirs.
-#include <algorithm>
-
-#include "kernel/base/random.h"
 #include "kernel/fs/vfs.h"
-#include "kernel/sched/scheduler.h"
 
 namespace {
 
@@ -42,7 +38,7 @@ class MemoryFile final : public File {
             case kNull: return size_t{0};
             case kZero:
             case kFull: buffer.put_zeros(buffer.remaining()); break;
-            default: fill_random(buffer);
+            default: buffer.put_random();
         }
         return buffer.moved();
     }
@@ -52,14 +48,6 @@ class MemoryFile final : public File {
     }
 
   private:
-    static void fill_random(IoBuffer& buffer) {
-        unsigned char block[256];
-        while (buffer.remaining() > 0 && !buffer.faulted()) {
-            random_fill(block, std::min(buffer.remaining(), sizeof block));
-            buffer.put(block, sizeof block);
-            maybe_yield();
-        }
-    }
     const uint64_t device_;
 };
 
@@ -67,7 +55,7 @@ Result<File*> open_memory(Inode& node, uint32_t flags) {
     return TRY(make<MemoryFile>(node, flags));
 }
 
-WalkContext in_devfs() { return {devfs->root(), devfs->root(), 0}; }
+WalkContext in_devfs(std::string_view name) { return {devfs->root(), devfs->root(), name, 0}; }
 
 void expect(const Result<void>& result, std::string_view name) {
     if (!result.ok())
@@ -85,20 +73,20 @@ FileSystem& devfs_create() {
     devfs_add("random", S_IFCHR | 0666, kMemoryMajor | kRandom, open_memory);
     devfs_add("urandom", S_IFCHR | 0666, kMemoryMajor | kUrandom, open_memory);
     for (std::string_view name : {"pts", "shm"})  // to mount on
-        expect(vfs_make(in_devfs(), name, S_IFDIR | 0755), name);
+        expect(vfs_make(in_devfs(name), S_IFDIR | 0755), name);
     constexpr std::string_view kLinks[][2] = {{"fd", "/proc/self/fd"},
                                               {"stdin", "/proc/self/fd/0"},
                                               {"stdout", "/proc/self/fd/1"},
                                               {"stderr", "/proc/self/fd/2"}};
     for (const auto& [name, target] : kLinks)
-        expect(vfs_make(in_devfs(), name, S_IFLNK | 0777, 0, target), name);
+        expect(vfs_make(in_devfs(name), S_IFLNK | 0777, 0, target), name);
     return *devfs;
 }
 
 void devfs_add(const char* name, uint32_t mode, uint64_t device, DeviceOpen open) {
     if (driver_count == kMaxDrivers) panic("too many device drivers");
     drivers[driver_count++] = {mode & S_IFMT, device, open, name};
-    expect(vfs_make(in_devfs(), name, mode, device), name);
+    expect(vfs_make(in_devfs(name), mode, device), name);
 }
 
 static const Driver* find_driver(const Inode& node) {

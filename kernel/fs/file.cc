@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "kernel/base/log.h"
+#include "kernel/base/random.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/mm/user_access.h"
 
@@ -66,25 +67,6 @@ Result<File*> Inode::open(uint32_t flags) {
 
 // All three kinds are a row of pieces; the kernel's and a plain user range are a row of one,
 // kept in the buffer itself.
-IoBuffer IoBuffer::kernel(void* memory, size_t size) {
-    IoBuffer buffer = user(reinterpret_cast<VirtAddr>(memory), size);
-    buffer.kernel_ = true;
-    return buffer;
-}
-
-IoBuffer IoBuffer::user(VirtAddr address, size_t size) {
-    IoBuffer buffer;
-    buffer.single_ = {address, size};
-    buffer.remaining_ = buffer.total_ = size;
-    return buffer;
-}
-
-IoBuffer IoBuffer::user_vectors(std::span<const UserIovec> vectors, size_t total) {
-    IoBuffer buffer;
-    buffer.vectors_ = vectors;
-    buffer.remaining_ = buffer.total_ = total;
-    return buffer;
-}
 
 // Cuts `size` bytes (at most remaining_) at the ends of the pieces and calls
 // move(address, bytes done, part) for each part, which returns how much it moved.
@@ -135,6 +117,16 @@ size_t IoBuffer::put_zeros(size_t size) {
         memset(reinterpret_cast<void*>(to), 0, part);
         return part;
     });
+}
+
+void IoBuffer::put_random() {
+    unsigned char block[256];
+    while (remaining_ > 0 && !faulted_) {
+        random_fill(block, std::min(remaining_, sizeof block));
+        put(block, sizeof block);
+        if (sleep_interrupted()) break;
+        maybe_yield();
+    }
 }
 
 void IoBuffer::rewind(size_t size) {

@@ -9,8 +9,6 @@
 // IoBuffer: the caller's memory in a read or write: a user range, a user iovec, or kernel
 // memory. Files move data through put() and take() and never see which.
 #pragma once
-#include <atomic>
-#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -129,10 +127,16 @@ struct UserIovec {  // struct iovec of the Linux ABI
 
 class IoBuffer {
   public:
-    static IoBuffer kernel(void* memory, size_t size);
-    static IoBuffer user(VirtAddr address, size_t size);  // range already checked
+    static IoBuffer kernel(void* memory, size_t size) {
+        return {true, {reinterpret_cast<VirtAddr>(memory), size}, {}, size};
+    }
+    static IoBuffer user(VirtAddr address, size_t size) {  // range already checked
+        return {false, {address, size}, {}, size};
+    }
     // `vectors` (a kernel copy, checked) must outlive the buffer.
-    static IoBuffer user_vectors(std::span<const UserIovec> vectors, size_t total);
+    static IoBuffer user_vectors(std::span<const UserIovec> vectors, size_t total) {
+        return {false, {}, vectors, total};
+    }
 
     size_t remaining() const { return remaining_; }
     size_t done() const { return total_ - remaining_; }
@@ -143,6 +147,7 @@ class IoBuffer {
     size_t put(const void* from, size_t size);
     size_t take(void* to, size_t size);
     size_t put_zeros(size_t size);
+    void put_random();  // all of it, unless a signal comes after a part
     bool faulted() const { return faulted_; }
     // What the transfer returns that stops now: done(), or EFAULT when a fault came first.
     Result<size_t> moved() const {
@@ -153,13 +158,16 @@ class IoBuffer {
     void rewind(size_t size);
 
   private:
+    IoBuffer(bool kernel, UserIovec single, std::span<const UserIovec> vectors, size_t total)
+        : kernel_(kernel), remaining_(total), total_(total), single_(single),
+          vectors_(vectors) {}
     template <typename Move>
     size_t transfer(size_t size, Move move);
     const UserIovec& piece() const { return vectors_.empty() ? single_ : vectors_[index_]; }
 
-    bool kernel_ = false, faulted_ = false;
-    size_t remaining_ = 0, total_ = 0;
-    UserIovec single_ = {};               // the only piece, unless there are vectors
+    bool kernel_, faulted_ = false;
+    size_t remaining_, total_;
+    UserIovec single_;                    // the only piece, unless there are vectors
     std::span<const UserIovec> vectors_;
     size_t index_ = 0, offset_ = 0;       // the next byte: which piece, where in it
 };
@@ -202,12 +210,10 @@ class File {
         return events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
     }
     virtual Result<void> ioctl(uint32_t, VirtAddr) { return Error(ENOTTY); }
-    virtual Result<void> truncate(uint64_t) { return Error(EINVAL); }
     // F_SETPIPE_SZ: rounds up to a power of two. EPERM: too large; EBUSY: in use, or it holds
     // data; EBADF: no pipe. kAsk: F_GETPIPE_SZ.
     static constexpr uint64_t kAsk = ~0ull;
     virtual Result<uint64_t> pipe_capacity(uint64_t) { return Error(EBADF); }
-    virtual PageSource* page_source() { return inode->page_source(); }
 
     // read(2) and write(2): O_APPEND, the offset and its lock, on top of the *_at calls.
     Result<size_t> read(IoBuffer& buffer);
@@ -232,3 +238,32 @@ class File {
     std::atomic<uint32_t> references_{1};
 };
 using FileRef = Ref<File>;
+
+// ---- Advisory record locks of fcntl(2), owned by a descriptor table: file_lock.cc ----
+
+// Bytes [start, end) of a file. kToEnd: however long it becomes.
+struct LockRange {
+    static constexpr uint64_t kToEnd = ~0ull;
+    uint64_t start = 0, end = kToEnd;
+};
+enum class LockType : int16_t { Read, Write, None };  // F_RDLCK, F_WRLCK, F_UNLCK
+
+struct LockInfo {
+    LockType type = LockType::None;
+    LockRange range;
+    int32_t pid = 0;  // whose, for F_GETLK
+};
+
+// Makes `wanted` the owner's lock of the range in place of what it held there (None:
+// unlocks). A conflict with another owner is EAGAIN, or with `wait` a sleep: kERESTARTSYS
+// when interrupted. ENOMEM.
+Result<void> file_lock(Inode& inode, const void* owner, const LockInfo& wanted, bool wait);
+// Finds the first lock of somebody else that stands in the way of `lock`, and puts it there.
+bool file_lock_conflict(Inode& inode, const void* owner, LockInfo& lock);
+// Drops all locks of `owner`: a process closed a descriptor of the file (POSIX fcntl: any
+// close drops them all). Costs nothing until somebody locks a file.
+void file_locks_drop(Inode& inode, const void* owner);
+extern std::atomic<uint32_t> file_lock_calls;
+inline void file_locks_release(Inode& inode, const void* owner) {
+    if (file_lock_calls.load(std::memory_order_relaxed) != 0) file_locks_drop(inode, owner);
+}

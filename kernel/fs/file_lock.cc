@@ -3,10 +3,9 @@
 // are not looked for: F_SETLKW may then sleep until a signal.
 //
 // Lock order: lock_table (rank Inode) alone; the caller holds no inode's Mutex.
-#include "kernel/fs/file_lock.h"
+#include "kernel/fs/file.h"
 
 #include "kernel/mm/slab.h"
-#include "kernel/sched/wait_queue.h"
 
 namespace {
 

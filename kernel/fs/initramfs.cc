@@ -15,15 +15,15 @@ namespace {
 // Makes what the entry names, without its contents.
 Result<void> make_inode(const WalkContext& context, const CpioEntry& entry) {
     bool directory = (entry.mode & S_IFMT) == S_IFDIR;
-    auto old = vfs_walk(context, entry.name, directory ? kFollow : kNoFollow);
+    auto old = vfs_walk(context, directory ? kFollow : kNoFollow);
     if (old.ok()) {
         InodeRef inode(old.value());
         if (directory && inode->is_directory()) return {};
-        TRY(vfs_unlink(context, entry.name, inode->is_directory()));
+        TRY(vfs_unlink(context, inode->is_directory()));
     }
     std::string_view text(reinterpret_cast<const char*>(entry.data.data()), entry.data.size());
-    return vfs_make(context, entry.name, entry.mode,
-                    uint64_t{entry.node_major} << 8 | entry.node_minor, text);
+    return vfs_make(context, entry.mode, uint64_t{entry.node_major} << 8 | entry.node_minor,
+                    text);
 }
 
 Result<void> fill(Inode& file, std::span<const uint8_t> data) {
@@ -37,7 +37,7 @@ Result<void> fill(Inode& file, std::span<const uint8_t> data) {
 Result<void> unpack(const WalkContext& context, const CpioEntry& entry) {
     TRY(make_inode(context, entry));
     bool directory = (entry.mode & S_IFMT) == S_IFDIR;
-    InodeRef inode(TRY(vfs_walk(context, entry.name, directory ? kFollow : kNoFollow)));
+    InodeRef inode(TRY(vfs_walk(context, directory ? kFollow : kNoFollow)));
     if (inode->type() == S_IFREG) TRY(fill(*inode, entry.data));
     Attributes& attributes = inode->attributes;
     if (inode->type() != S_IFLNK) attributes.mode = inode->type() | (entry.mode & 07777);
@@ -50,7 +50,6 @@ Result<void> unpack(const WalkContext& context, const CpioEntry& entry) {
 }  // namespace
 
 Result<void> initramfs_unpack(std::span<const uint8_t> archive, Inode* root) {
-    WalkContext context{root, root, 0};
     CpioReader reader(archive);
     CpioEntry entry;
     for (;;) {
@@ -61,7 +60,7 @@ Result<void> initramfs_unpack(std::span<const uint8_t> archive, Inode* root) {
             return step.error();
         }
         if (!step.value()) return {};
-        auto unpacked = unpack(context, entry);
+        auto unpacked = unpack({root, root, entry.name, 0}, entry);
         if (unpacked.ok()) continue;
         log_error("initramfs: byte %zu: cannot make '%.*s': error %d", reader.offset(),
                   static_cast<int>(entry.name.size()), entry.name.data(),

@@ -66,7 +66,6 @@ class TmpfsFile final : public File {
     }
     bool seekable() const override { return true; }
     uint64_t size() override { return node_.size(); }
-    Result<void> truncate(uint64_t size) override { return node_.truncate(size); }
 
   private:
     TmpfsRegular& node_;

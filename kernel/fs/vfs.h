@@ -31,10 +31,11 @@ class ScratchPage {
     Frame* frame_;
 };
 
-// Where a walk starts. `root` and `directory` are borrowed.
+// A path, and where its walk starts. All is borrowed.
 struct WalkContext {
     Inode* root;       // of the process (chroot is not supported: the file system's root)
     Inode* directory;  // for relative paths: the working directory or a dirfd
+    std::string_view path = {};
     uint32_t umask = 022;
 };
 
@@ -52,21 +53,16 @@ struct NewFile {
 
 // Returns a reference. ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG. With `fresh` a trailing slash
 // is EISDIR.
-Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint32_t flags,
-                        NewFile* fresh = nullptr);
-Result<File*> vfs_open(const WalkContext& context, std::string_view path, uint32_t flags,
-                       uint32_t mode);
+Result<Inode*> vfs_walk(const WalkContext& at, uint32_t flags, NewFile* fresh = nullptr);
+Result<File*> vfs_open(const WalkContext& at, uint32_t flags, uint32_t mode);
 // Makes an inode of any type (`mode` has it; the umask is applied) at `path`: mkdir, mknod,
 // symlink. EEXIST.
-Result<void> vfs_make(const WalkContext& context, std::string_view path, uint32_t mode,
-                      uint64_t device = 0, std::string_view target = {});
-Result<void> vfs_link(const WalkContext& from_context, std::string_view from,
-                      const WalkContext& to_context, std::string_view to, bool follow);
-Result<void> vfs_unlink(const WalkContext& context, std::string_view path, bool directory);
+Result<void> vfs_make(const WalkContext& at, uint32_t mode, uint64_t device = 0,
+                      std::string_view target = {});
+Result<void> vfs_link(const WalkContext& from, const WalkContext& to, bool follow);
+Result<void> vfs_unlink(const WalkContext& at, bool directory);
 // rename(2); `no_replace` is RENAME_NOREPLACE.
-Result<void> vfs_rename(const WalkContext& from_context, std::string_view from,
-                        const WalkContext& to_context, std::string_view to,
-                        bool no_replace);
+Result<void> vfs_rename(const WalkContext& from, const WalkContext& to, bool no_replace);
 // Absolute path of a directory, for getcwd(2): returns its length. ENOENT when removed.
 Result<size_t> vfs_path_of(Inode* root, Inode* directory, char* out, size_t size);
 // Guards which directory is whose parent, and under which name (rank Mount).

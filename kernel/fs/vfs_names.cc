@@ -22,11 +22,12 @@ struct WalkParent {
     bool is_special() const { return name.empty() || name == "." || name == ".."; }
 };
 
-Result<WalkParent> walk_parent(const WalkContext& context, std::string_view path) {
-    if (path.empty()) return Error(ENOENT);
-    PathSplit split = path_split(path);
+Result<WalkParent> walk_parent(WalkContext context) {
+    if (context.path.empty()) return Error(ENOENT);
+    PathSplit split = path_split(context.path);
     if (split.name.size() > kMaxName) return Error(ENAMETOOLONG);
-    InodeRef parent(TRY(vfs_walk(context, split.parent, kFollow | kWantDirectory)));
+    context.path = split.parent;
+    InodeRef parent(TRY(vfs_walk(context, kFollow | kWantDirectory)));
     return WalkParent{std::move(parent), split.name, split.trailing_slash};
 }
 
@@ -39,8 +40,7 @@ Result<InodeRef> find(Inode& directory, std::string_view name) {
 
 }  // namespace
 
-Result<File*> vfs_open(const WalkContext& context, std::string_view path, uint32_t flags,
-                       uint32_t mode) {
+Result<File*> vfs_open(const WalkContext& context, uint32_t flags, uint32_t mode) {
     // Of these flags only open itself takes notice; F_GETFL does not show them.
     constexpr uint32_t kOpenOnly = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC;
     if ((flags & O_ACCMODE) == O_ACCMODE) return Error(EINVAL);
@@ -49,7 +49,7 @@ Result<File*> vfs_open(const WalkContext& context, std::string_view path, uint32
     if (creates && (flags & O_DIRECTORY) != 0) return Error(EINVAL);
     NewFile fresh = {S_IFREG | (mode & 07777 & ~context.umask)};
     uint32_t walk = exclusive || (flags & O_NOFOLLOW) != 0 ? kNoFollow : kFollow;
-    InodeRef inode(TRY(vfs_walk(context, path, walk, creates ? &fresh : nullptr)));
+    InodeRef inode(TRY(vfs_walk(context, walk, creates ? &fresh : nullptr)));
     if (exclusive && !fresh.made) return Error(EEXIST);
     if ((flags & O_DIRECTORY) && !inode->is_directory()) return Error(ENOTDIR);
     if (inode->type() == S_IFLNK) return Error(ELOOP);
@@ -62,9 +62,9 @@ Result<File*> vfs_open(const WalkContext& context, std::string_view path, uint32
     return file.release();
 }
 
-Result<void> vfs_make(const WalkContext& context, std::string_view path, uint32_t mode,
-                      uint64_t device, std::string_view target) {
-    WalkParent at = TRY(walk_parent(context, path));
+Result<void> vfs_make(const WalkContext& context, uint32_t mode, uint64_t device,
+                      std::string_view target) {
+    WalkParent at = TRY(walk_parent(context));
     if (at.is_special()) return Error(EEXIST);
     MutexGuard guard(at.parent->mutex);
     if (TRY(find(*at.parent, at.name))) return Error(EEXIST);
@@ -74,10 +74,9 @@ Result<void> vfs_make(const WalkContext& context, std::string_view path, uint32_
     return {};
 }
 
-Result<void> vfs_link(const WalkContext& from_context, std::string_view from,
-                      const WalkContext& to_context, std::string_view to, bool follow) {
-    InodeRef inode(TRY(vfs_walk(from_context, from, follow ? kFollow : kNoFollow)));
-    WalkParent at = TRY(walk_parent(to_context, to));
+Result<void> vfs_link(const WalkContext& from, const WalkContext& to, bool follow) {
+    InodeRef inode(TRY(vfs_walk(from, follow ? kFollow : kNoFollow)));
+    WalkParent at = TRY(walk_parent(to));
     if (at.is_special()) return Error(EEXIST);
     if (inode->is_directory()) return Error(EPERM);
     if (inode->file_system != at.parent->file_system) return Error(EXDEV);
@@ -87,9 +86,8 @@ Result<void> vfs_link(const WalkContext& from_context, std::string_view from,
     return at.parent->link(at.name, *inode);
 }
 
-Result<void> vfs_unlink(const WalkContext& context, std::string_view path,
-                        bool directory) {
-    WalkParent at = TRY(walk_parent(context, path));
+Result<void> vfs_unlink(const WalkContext& context, bool directory) {
+    WalkParent at = TRY(walk_parent(context));
     if (at.name == "." && directory) return Error(EINVAL);
     if (at.name == ".." && directory) return Error(ENOTEMPTY);
     if (at.is_special()) return Error(directory ? EBUSY : EISDIR);
@@ -146,19 +144,18 @@ Result<void> rename_locked(const WalkParent& from, const WalkParent& to, bool no
     return from.parent->rename(from.name, *moved, *to.parent, to.name, replaced.get());
 }
 
-Result<WalkParent> find_place(const WalkContext& context, std::string_view path) {
-    WalkParent at = TRY(walk_parent(context, path));
+Result<WalkParent> find_place(const WalkContext& context) {
+    WalkParent at = TRY(walk_parent(context));
     if (at.is_special()) return Error(EBUSY);
     return at;
 }
 
 }  // namespace
 
-Result<void> vfs_rename(const WalkContext& from_context, std::string_view from_path,
-                        const WalkContext& to_context, std::string_view to_path,
+Result<void> vfs_rename(const WalkContext& old_place, const WalkContext& new_place,
                         bool no_replace) {
-    WalkParent from = TRY(find_place(from_context, from_path));
-    WalkParent to = TRY(find_place(to_context, to_path));
+    WalkParent from = TRY(find_place(old_place));
+    WalkParent to = TRY(find_place(new_place));
     if (from.parent->file_system != to.parent->file_system) return Error(EXDEV);
     InodeRef replaced;
     std::optional<MutexGuard> rename, second;

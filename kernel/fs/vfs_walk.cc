@@ -14,6 +14,7 @@
 // up. Both are written once, at boot, before user programs run.
 #include <cstring>
 #include <iterator>
+#include <optional>
 
 #include "kernel/fs/vfs.h"
 
@@ -34,29 +35,18 @@ void add_mount(FileSystem& file_system, std::string_view path) {
 
 TimeSpec (*clock_source)();
 
-// Symlinks met on the way; most walks need no page for them.
-class Expansion {
-  public:
-    // Puts the target of `link` in front of `rest`.
-    Result<std::string_view> expand(Inode& link, std::string_view rest) {
-        if (!std::exchange(begun_, true))
-            expansion_ = PathExpansion({TRY(page_.get()), kMaxPath});
-        std::span<char> room = TRY(expansion_.room(rest));
-        size_t length = TRY(link.read_link(room.data(), room.size()));
-        if (length >= room.size()) return Error(ENAMETOOLONG);  // perhaps cut short
-        if (length == 0) return Error(ENOENT);
-        return expansion_.commit(length);
-    }
-
-  private:
-    ScratchPage page_;
-    PathExpansion expansion_{{}};
-    bool begun_ = false;
-};
+// Puts the target of `link` in front of `rest`.
+Result<std::string_view> expand(PathExpansion& expansion, Inode& link, std::string_view rest) {
+    std::span<char> room = TRY(expansion.room(rest));
+    size_t length = TRY(link.read_link(room.data(), room.size()));
+    if (length >= room.size()) return Error(ENAMETOOLONG);  // perhaps cut short
+    if (length == 0) return Error(ENOENT);
+    return expansion.commit(length);
+}
 
 // "..": at the root of the process it stays there, at the root of a mount it leaves it.
-Result<InodeRef> step_up(const WalkContext& context, Inode* directory) {
-    if (directory == context.root) return new_ref(directory);
+Result<InodeRef> step_up(const Inode* root, Inode* directory) {
+    if (directory == root) return new_ref(directory);
     while (directory == directory->file_system->root() &&
            directory->file_system->covered != nullptr)
         directory = directory->file_system->covered;
@@ -87,24 +77,24 @@ Result<InodeRef> step_down(Inode& directory, std::string_view name, NewFile* fre
 
 }  // namespace
 
-Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint32_t flags,
-                        NewFile* fresh) {
-    if (path.empty()) return Error(ENOENT);
-    Expansion expansion;
+Result<Inode*> vfs_walk(const WalkContext& start, uint32_t flags, NewFile* fresh) {
+    if (start.path.empty()) return Error(ENOENT);
+    ScratchPage page;  // of the expansion, which most walks do not need
+    std::optional<PathExpansion> expansion;
     int links = 0;
     bool trailing_slash = false;
-    InodeRef at = new_ref(path[0] == '/' ? context.root : context.directory);
-    PathCursor cursor(path);
+    InodeRef at = new_ref(start.path[0] == '/' ? start.root : start.directory);
+    PathCursor cursor(start.path);
     for (;;) {
         std::string_view name = TRY(cursor.next());
         if (name.empty()) break;
         trailing_slash = cursor.trailing_slash();
         if (!at->is_directory()) return Error(ENOTDIR);
         if (name[0] == '.' && name.size() <= 2 && name.back() == '.') [[unlikely]] {
-            if (name.size() == 2) at = TRY(step_up(context, at.get()));
+            if (name.size() == 2) at = TRY(step_up(start.root, at.get()));
             continue;
         }
-        bool last = fresh != nullptr && cursor.rest().find_first_not_of('/') == cursor.rest().npos;
+        bool last = fresh != nullptr && cursor.rest().find_first_not_of('/') == name.npos;
         if (last && trailing_slash) return Error(EISDIR);
         InodeRef child = TRY(step_down(*at, name, last ? fresh : nullptr));
         if (child->type() != S_IFLNK || (!trailing_slash && (flags & kNoFollow) != 0)) {
@@ -116,8 +106,9 @@ Result<Inode*> vfs_walk(const WalkContext& context, std::string_view path, uint3
             at.reset(target);
             continue;
         }
-        std::string_view pending = TRY(expansion.expand(*child, cursor.rest()));
-        if (pending[0] == '/') at = new_ref(context.root);
+        if (!expansion) expansion.emplace(std::span(TRY(page.get()), kMaxPath));
+        std::string_view pending = TRY(expand(*expansion, *child, cursor.rest()));
+        if (pending[0] == '/') at = new_ref(start.root);
         cursor = PathCursor(pending);
     }
     bool want_directory = trailing_slash || (flags & kWantDirectory) != 0;
@@ -140,8 +131,7 @@ void vfs_set_root(FileSystem& file_system) {
 Inode* vfs_root() { return root_inode; }
 
 Result<void> vfs_mount(std::string_view path, FileSystem& file_system) {
-    WalkContext context{root_inode, root_inode};
-    InodeRef directory(TRY(vfs_walk(context, path, kWantDirectory)));
+    InodeRef directory(TRY(vfs_walk({root_inode, root_inode, path}, kWantDirectory)));
     add_mount(file_system, path);
     file_system.covered = directory.get();
     directory.release()->mounted = file_system.root();  // the mount keeps the reference

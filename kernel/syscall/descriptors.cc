@@ -10,7 +10,6 @@
 #include <span>
 
 #include "kernel/abi/termios.h"
-#include "kernel/fs/file_lock.h"
 #include "kernel/syscall/calls.h"
 
 constexpr uint32_t kSettableFlags = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
@@ -145,7 +144,7 @@ Result<void> sys_sync() { return {}; }
 Result<void> sys_ftruncate(int fd, int64_t size) {
     FileRef file = TRY(files().get(fd));
     if (size < 0 || !file->writable()) return Error(EINVAL);
-    return file->truncate(static_cast<uint64_t>(size));
+    return file->inode->truncate(static_cast<uint64_t>(size));
 }
 
 // ---- read, write and their relatives ----
@@ -153,7 +152,7 @@ Result<void> sys_ftruncate(int fd, int64_t size) {
 namespace {
 
 constexpr uint64_t kMaxTransfer = 0x7ffff000;  // as Linux: the most one call moves
-constexpr int kMaxVectors = 1024;              // IOV_MAX
+constexpr uint64_t kMaxVectors = 1024;            // IOV_MAX
 
 enum class Direction : uint8_t { Read, Write };
 
@@ -186,7 +185,7 @@ class UserMemory {
         if (!is_user_range(address, size)) return Error(EFAULT);
         return IoBuffer::user(address, std::min(size, kMaxTransfer));
     }
-    Result<IoBuffer> vectors(VirtAddr address, int count);
+    Result<IoBuffer> vectors(VirtAddr address, uint64_t count);
 
   private:
     UserIovec short_[8];
@@ -194,9 +193,9 @@ class UserMemory {
     size_t count_ = 0;
 };
 
-Result<IoBuffer> UserMemory::vectors(VirtAddr address, int count) {
-    if (count < 0 || count > kMaxVectors) return Error(EINVAL);
-    count_ = static_cast<size_t>(count);
+Result<IoBuffer> UserMemory::vectors(VirtAddr address, uint64_t count) {
+    if (count > kMaxVectors) return Error(EINVAL);
+    count_ = count;
     if (count_ > std::size(short_)) {
         entries_ = static_cast<UserIovec*>(kmalloc(count_ * sizeof(UserIovec)));
         if (entries_ == nullptr) {
@@ -216,14 +215,15 @@ Result<IoBuffer> UserMemory::vectors(VirtAddr address, int count) {
     return IoBuffer::user_vectors({entries_, count_}, std::min(total, kMaxTransfer));
 }
 
-// The transfers of read and write and their relatives. `memory` gives the buffer once the
+// The transfers of read and write and their relatives. kMemory makes the buffer once the
 // descriptor is known to be good; without `offset` the file's own counts.
-template <Direction direction, typename Memory>
-Result<size_t> transfer(int fd, Memory memory, std::optional<int64_t> offset = {}) {
+template <Direction direction, auto kMemory>
+Result<size_t> transfer(int fd, VirtAddr address, uint64_t size,
+                        std::optional<int64_t> offset = {}) {
     constexpr bool kReads = direction == Direction::Read;
     FileRef file = TRY(open_for(direction, fd));
     UserMemory user;
-    IoBuffer buffer = TRY(memory(user));
+    IoBuffer buffer = TRY((user.*kMemory)(address, size));
     if (!offset) return kReads ? file->read(buffer) : or_sigpipe(file->write(buffer));
     if (*offset < 0) return Error(EINVAL);
     if (!file->seekable()) return Error(ESPIPE);
@@ -231,32 +231,25 @@ Result<size_t> transfer(int fd, Memory memory, std::optional<int64_t> offset = {
     return kReads ? file->read_at(buffer, at) : file->write_at(buffer, at);
 }
 
-auto range(VirtAddr address, uint64_t size) {
-    return [=](UserMemory& user) { return user.range(address, size); };
-}
-auto vectors(VirtAddr address, int count) {
-    return [=](UserMemory& user) { return user.vectors(address, count); };
-}
-
 }  // namespace
 
 Result<size_t> sys_read(int fd, VirtAddr to, uint64_t size) {
-    return transfer<Direction::Read>(fd, range(to, size));
+    return transfer<Direction::Read, &UserMemory::range>(fd, to, size);
 }
 Result<size_t> sys_write(int fd, VirtAddr from, uint64_t size) {
-    return transfer<Direction::Write>(fd, range(from, size));
+    return transfer<Direction::Write, &UserMemory::range>(fd, from, size);
 }
 Result<size_t> sys_pread64(int fd, VirtAddr to, uint64_t size, int64_t offset) {
-    return transfer<Direction::Read>(fd, range(to, size), offset);
+    return transfer<Direction::Read, &UserMemory::range>(fd, to, size, offset);
 }
 Result<size_t> sys_pwrite64(int fd, VirtAddr from, uint64_t size, int64_t offset) {
-    return transfer<Direction::Write>(fd, range(from, size), offset);
+    return transfer<Direction::Write, &UserMemory::range>(fd, from, size, offset);
 }
-Result<size_t> sys_readv(int fd, VirtAddr iovecs, int count) {
-    return transfer<Direction::Read>(fd, vectors(iovecs, count));
+Result<size_t> sys_readv(int fd, VirtAddr iovecs, uint64_t count) {
+    return transfer<Direction::Read, &UserMemory::vectors>(fd, iovecs, count);
 }
-Result<size_t> sys_writev(int fd, VirtAddr iovecs, int count) {
-    return transfer<Direction::Write>(fd, vectors(iovecs, count));
+Result<size_t> sys_writev(int fd, VirtAddr iovecs, uint64_t count) {
+    return transfer<Direction::Write, &UserMemory::vectors>(fd, iovecs, count);
 }
 Result<uint64_t> sys_lseek(int fd, int64_t offset, int whence) {
     FileRef file = TRY(files().get(fd));
@@ -272,7 +265,7 @@ static Result<size_t> send_page(File& out, File& in, uint64_t offset, size_t siz
     if (offset >= end) return size_t{0};
     size_t in_page = offset % kPageSize;
     size = std::min({size, kPageSize - in_page, end - offset});
-    Frame* frame = TRY(in.page_source()->get_page(offset / kPageSize));
+    Frame* frame = TRY(in.inode->page_source()->get_page(offset / kPageSize));
     IoBuffer buffer =
         IoBuffer::kernel(static_cast<char*>(frame_data(frame)) + in_page, size);
     auto written = out.write(buffer);
@@ -300,7 +293,7 @@ static Result<size_t> send(File& out, File& in, uint64_t offset, uint64_t size) 
 Result<size_t> sys_sendfile(int out_fd, int in_fd, VirtAddr offset, uint64_t size) {
     FileRef in = TRY(open_for(Direction::Read, in_fd));
     FileRef out = TRY(open_for(Direction::Write, out_fd));
-    if (!in->seekable() || in->page_source() == nullptr) return Error(EINVAL);
+    if (!in->seekable() || in->inode->page_source() == nullptr) return Error(EINVAL);
     if (out->flags & O_APPEND) return Error(EINVAL);
     size = std::min(size, kMaxTransfer);
     uint64_t start;
@@ -335,8 +328,9 @@ class DirentWriter final : public DirectoryListing {
         size_t size = round_up(kHead + name.size() + 1, 8);
         full = size > left_;
         if (full) return false;
-        dirent64 head = {inode, static_cast<int64_t>(next_position), static_cast<uint16_t>(size),
-                         static_cast<uint8_t>((mode & S_IFMT) >> 12), {}};
+        auto type = static_cast<uint8_t>((mode & S_IFMT) >> 12);  // DT_*
+        dirent64 head = {inode, static_cast<int64_t>(next_position),
+                         static_cast<uint16_t>(size), type, {}};
         memset(at + size - 8, 0, 8);  // the end of the name; it may overwrite some of it
         memcpy(at, &head, kHead);
         memcpy(at + kHead, name.data(), name.size());

@@ -21,9 +21,9 @@ class UserPath {
         if (error_.number() != 0) return error_;
         return text_;
     }
-    // Where its walk starts, valid as long as the UserPath. EBADF, ENOTDIR.
-    Result<WalkContext> context() {
-        walk_.emplace(TRY(ProcessWalk::at(dirfd_, TRY(text()).starts_with('/'))));
+    // The path and where its walk starts, valid as long as the UserPath. EBADF, ENOTDIR.
+    Result<WalkContext> place() {
+        walk_.emplace(TRY(ProcessWalk::at(dirfd_, TRY(text()))));
         return walk_->context();
     }
 
@@ -58,8 +58,9 @@ Result<InodeRef> inode_at(int dirfd, VirtAddr path, int flags) {
     std::string_view text = TRY(name.text());
     if (text.empty() && (flags & AT_EMPTY_PATH) == 0) return Error(ENOENT);
     if (text.empty() && dirfd != AT_FDCWD) return inode_of(dirfd);
-    uint32_t walk_flags = (flags & AT_SYMLINK_NOFOLLOW) ? kNoFollow : kFollow;
-    return InodeRef(TRY(vfs_walk(TRY(name.context()), text.empty() ? "." : text, walk_flags)));
+    WalkContext place = TRY(name.place());
+    if (text.empty()) place.path = ".";
+    return InodeRef(TRY(vfs_walk(place, (flags & AT_SYMLINK_NOFOLLOW) ? kNoFollow : kFollow)));
 }
 
 }  // namespace
@@ -68,13 +69,13 @@ Result<InodeRef> inode_at(int dirfd, VirtAddr path, int flags) {
 
 Result<int> sys_openat(int dirfd, VirtAddr path, uint32_t flags, uint32_t mode) {
     UserPath name(dirfd, path);
-    FileRef file(TRY(vfs_open(TRY(name.context()), TRY(name.text()), flags, mode)));
+    FileRef file(TRY(vfs_open(TRY(name.place()), flags, mode)));
     return current_process().files->add(std::move(file), (flags & O_CLOEXEC) != 0);
 }
 
 Result<void> sys_mkdirat(int dirfd, VirtAddr path, uint32_t mode) {
     UserPath name(dirfd, path);
-    return vfs_make(TRY(name.context()), TRY(name.text()), S_IFDIR | (mode & 01777));
+    return vfs_make(TRY(name.place()), S_IFDIR | (mode & 01777));
 }
 
 Result<void> sys_mknodat(int dirfd, VirtAddr path, uint32_t mode) {
@@ -82,34 +83,32 @@ Result<void> sys_mknodat(int dirfd, VirtAddr path, uint32_t mode) {
     uint32_t type = (mode & S_IFMT) == 0 ? S_IFREG : mode & S_IFMT;
     if (type != S_IFREG && type != S_IFIFO) return Error(EPERM);
     UserPath name(dirfd, path);
-    return vfs_make(TRY(name.context()), TRY(name.text()), type | (mode & 07777));
+    return vfs_make(TRY(name.place()), type | (mode & 07777));
 }
 
 Result<void> sys_symlinkat(VirtAddr target, int dirfd, VirtAddr path) {
     UserPath text(AT_FDCWD, target), name(dirfd, path);
     if (TRY(text.text()).empty()) return Error(ENOENT);
-    return vfs_make(TRY(name.context()), TRY(name.text()), S_IFLNK | 0777, 0, TRY(text.text()));
+    return vfs_make(TRY(name.place()), S_IFLNK | 0777, 0, TRY(text.text()));
 }
 
 Result<void> sys_linkat(int from_fd, VirtAddr from, int to_fd, VirtAddr to, int flags) {
     if ((flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) != 0) return Error(EINVAL);
     UserPath old_name(from_fd, from), name(to_fd, to);
-    return vfs_link(TRY(old_name.context()), TRY(old_name.text()), TRY(name.context()),
-                    TRY(name.text()), (flags & AT_SYMLINK_FOLLOW) != 0);
+    return vfs_link(TRY(old_name.place()), TRY(name.place()), (flags & AT_SYMLINK_FOLLOW) != 0);
 }
 
 Result<void> sys_unlinkat(int dirfd, VirtAddr path, int flags) {
     if ((flags & ~AT_REMOVEDIR) != 0) return Error(EINVAL);
     UserPath name(dirfd, path);
-    return vfs_unlink(TRY(name.context()), TRY(name.text()), (flags & AT_REMOVEDIR) != 0);
+    return vfs_unlink(TRY(name.place()), (flags & AT_REMOVEDIR) != 0);
 }
 
 Result<void> sys_renameat2(int from_fd, VirtAddr from, int to_fd, VirtAddr to,
                            uint32_t flags) {
     if ((flags & ~RENAME_NOREPLACE) != 0) return Error(EINVAL);
     UserPath old_name(from_fd, from), name(to_fd, to);
-    return vfs_rename(TRY(old_name.context()), TRY(old_name.text()), TRY(name.context()),
-                      TRY(name.text()), (flags & RENAME_NOREPLACE) != 0);
+    return vfs_rename(TRY(old_name.place()), TRY(name.place()), (flags & RENAME_NOREPLACE) != 0);
 }
 
 Result<size_t> sys_readlinkat(int dirfd, VirtAddr path, VirtAddr out, uint64_t size) {
@@ -279,7 +278,7 @@ Result<void> sys_truncate(VirtAddr path, int64_t size) {
 // ---- The working directory ----
 
 Result<size_t> sys_getcwd(VirtAddr out, uint64_t size) {
-    ProcessWalk walk = TRY(ProcessWalk::at(AT_FDCWD, false));
+    ProcessWalk walk = TRY(ProcessWalk::at(AT_FDCWD, "."));
     const WalkContext& context = walk.context();
     ScratchPage page;
     char* text = TRY(page.get());

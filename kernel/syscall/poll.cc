@@ -18,16 +18,24 @@ constexpr uint32_t kMaxFds = FdTable::kMaxDescriptors;
 
 // ---- PollSet: some files, the events wanted of each, and sleeping until one is ready ----
 
-struct PollItem {
-    static constexpr uint32_t kMaxQueues = 2;  // of a file: readers and writers
+// The thread's place in a queue.
+struct PollPlace {
+    ~PollPlace() {
+        if (queue != nullptr) wait_finish(*queue, entry);
+    }
+    // Marks the thread as sleeping; back into the queue, out of which a waker took it.
+    void prepare() {
+        if (queue != nullptr) wait_prepare(*queue, entry, WaitMode::Interruptible);
+    }
+    WaitQueue* queue = nullptr;
+    WaitEntry entry;
+};
 
+struct PollItem {
     uint32_t events = 0;  // wanted; POLLERR and POLLHUP always are
     uint32_t ready = 0;
     FileRef file{nullptr};  // none: skipped, `ready` stays as it is
-    // The thread's places in the queues of the file.
-    uint32_t queue_count = 0;
-    WaitQueue* queues[kMaxQueues];
-    WaitEntry entries[kMaxQueues];
+    PollPlace places[2];    // a file has a queue of readers and one of writers
 };
 
 class PollSet final : public PollTable {
@@ -47,14 +55,12 @@ class PollSet final : public PollTable {
 
   private:
     int check(PollTable* table);
-    // Marks the thread as sleeping, in all queues: a waker has taken it out of its own.
-    void prepare();
 
     PollItem short_[4];
     std::span<PollItem> items_;
     PollItem* asked_ = nullptr;  // whose file adds its queues
     WaitQueue own_queue_;        // for polls that have no other
-    WaitEntry own_entry_;
+    PollPlace own_place_{&own_queue_, {}};
 };
 
 Result<void> PollSet::reserve(size_t count) {
@@ -69,28 +75,16 @@ Result<void> PollSet::reserve(size_t count) {
 }
 
 PollSet::~PollSet() {
-    for (PollItem& item : items_) {
-        for (uint32_t i = 0; i < item.queue_count; i++)
-            wait_finish(*item.queues[i], item.entries[i]);
-    }
-    wait_finish(own_queue_, own_entry_);
     if (items_.data() == short_) return;
     for (PollItem& item : items_) item.~PollItem();
     kfree(items_.data(), items_.size_bytes());
 }
 
 void PollSet::add(WaitQueue& queue) {
-    ASSERT(asked_->queue_count < PollItem::kMaxQueues);
-    asked_->queues[asked_->queue_count] = &queue;
-    wait_prepare(queue, asked_->entries[asked_->queue_count++], WaitMode::Interruptible);
-}
-
-void PollSet::prepare() {
-    wait_prepare(own_queue_, own_entry_, WaitMode::Interruptible);
-    for (PollItem& item : items_) {
-        for (uint32_t i = 0; i < item.queue_count; i++)
-            wait_prepare(*item.queues[i], item.entries[i], WaitMode::Interruptible);
-    }
+    PollPlace& place = asked_->places[asked_->places[0].queue != nullptr];
+    ASSERT(place.queue == nullptr);
+    place.queue = &queue;
+    place.prepare();
 }
 
 int PollSet::check(PollTable* table) {
@@ -111,7 +105,9 @@ Result<int> PollSet::wait(uint64_t deadline_ns) {
     int ready = check(nullptr);
     if (ready > 0 || deadline_ns == 0) return ready;
     for (PollTable* table = this;; table = nullptr) {  // in all queues from the first round on
-        prepare();
+        own_place_.prepare();
+        for (PollItem& item : items_)
+            for (PollPlace& place : item.places) place.prepare();
         ready = check(table);
         if (ready > 0) return ready;
         if (sleep_interrupted()) return Error(kERESTARTNOHAND);
@@ -122,16 +118,18 @@ Result<int> PollSet::wait(uint64_t deadline_ns) {
 // ---- Time limits and signal masks ----
 
 // 0 means "do not sleep", kNoDeadline "for ever".
-Result<uint64_t> deadline_after(const TimeSpec& time) {
-    uint64_t ns = TRY(to_ns(time));
-    return ns == 0 ? 0 : monotonic_ns() + ns;
+uint64_t deadline_after(uint64_t ns) { return ns == 0 ? 0 : monotonic_ns() + ns; }
+
+template <typename Time>
+Result<uint64_t> deadline_in(UserIn<Time> timeout) {
+    if (timeout.is_null()) return kNoDeadline;
+    return deadline_after(TRY(to_ns(TRY(timeout.read()))));
 }
 
 // function(deadline), with this time limit and signal mask unless they are null.
 template <typename Function>
 Result<int> with_mask(VirtAddr timeout, VirtAddr mask, uint64_t mask_size, Function function) {
-    uint64_t deadline = kNoDeadline;
-    if (timeout != 0) deadline = TRY(deadline_after(TRY(UserIn<TimeSpec>(timeout).read())));
+    uint64_t deadline = TRY(deadline_in(UserIn<TimeSpec>(timeout)));
     Thread& thread = *current_thread();
     if (mask != 0) {
         if (mask_size != sizeof(SignalSet)) return Error(EINVAL);
@@ -219,8 +217,7 @@ Result<int> do_select(int count, const VirtAddr (&addresses)[3], uint64_t deadli
 
 Result<int> sys_poll(VirtAddr fds, uint32_t count, int timeout_ms) {
     uint64_t deadline = kNoDeadline;
-    if (timeout_ms >= 0)
-        deadline = TRY(deadline_after({timeout_ms / 1000, timeout_ms % 1000 * 1'000'000LL}));
+    if (timeout_ms >= 0) deadline = deadline_after(timeout_ms * 1'000'000ull);
     return do_poll(fds, count, deadline);
 }
 
@@ -232,13 +229,7 @@ Result<int> sys_ppoll(VirtAddr fds, uint32_t count, VirtAddr timeout, VirtAddr m
 
 Result<int> sys_select(int count, VirtAddr in, VirtAddr out, VirtAddr except,
                        VirtAddr timeout) {
-    uint64_t deadline = kNoDeadline;
-    if (timeout != 0) {  // struct timeval: microseconds
-        TimeSpec time = TRY(UserIn<TimeSpec>(timeout).read());
-        int64_t seconds = time.seconds + time.nanoseconds / 1'000'000;
-        deadline = TRY(deadline_after({seconds, time.nanoseconds % 1'000'000 * 1000}));
-    }
-    return do_select(count, {in, out, except}, deadline);
+    return do_select(count, {in, out, except}, TRY(deadline_in(UserIn<timeval>(timeout))));
 }
 
 Result<int> sys_pselect6(int count, VirtAddr in, VirtAddr out, VirtAddr except,

@@ -202,7 +202,7 @@ Result<VirtAddr> sys_mmap(VirtAddr address, uint64_t size, uint32_t protection, 
         if ((protection & PROT_WRITE) != 0) return Error(EACCES);
         known |= kMapNeverWrite;
     }
-    PageSource* source = file->page_source();
+    PageSource* source = file->inode->page_source();
     if (source == nullptr) return Error(ENODEV);
     return space().map(address, size, to_protection(protection), known, source, offset);
 }

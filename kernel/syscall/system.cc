@@ -3,7 +3,6 @@
 
 #include "kernel/arch/panic.h"
 #include "kernel/base/log.h"
-#include "kernel/base/random.h"
 #include "kernel/syscall/calls.h"
 
 // The release is that of the Linux whose interface this is: C libraries compare it with the
@@ -71,18 +70,9 @@ Result<size_t> sys_getrandom(VirtAddr out, uint64_t size, uint32_t flags) {
     if ((flags & ~kKnown) != 0) return Error(EINVAL);
     size = std::min<uint64_t>(size, INT32_MAX);
     if (!is_user_range(out, size)) return Error(EFAULT);
-    char buffer[256];
-    size_t done = 0;
-    while (done < size) {
-        size_t part = std::min(size - done, sizeof buffer);
-        random_fill(buffer, part);
-        size_t copied = copy_to_user_partial(out + done, buffer, part);
-        done += copied;
-        if (copied < part || sleep_interrupted()) break;
-        maybe_yield();
-    }
-    if (done == 0 && size != 0) return Error(EFAULT);
-    return done;
+    IoBuffer buffer = IoBuffer::user(out, size);
+    buffer.put_random();
+    return buffer.moved();
 }
 
 // ---- prctl, arch_prctl ----

@@ -24,13 +24,6 @@ Result<uint64_t> read_clock(int clock) {
     }
 }
 
-Result<uint64_t> to_ns(const timeval& time) {
-    constexpr int64_t kMicroseconds = 1'000'000;
-    if (time.tv_sec < 0 || time.tv_usec < 0 || time.tv_usec >= kMicroseconds)
-        return Error(EINVAL);
-    return to_ns(TimeSpec{time.tv_sec, time.tv_usec * 1000});
-}
-
 }  // namespace
 
 // ---- Clocks ----

@@ -23,6 +23,11 @@ Result<uint64_t> to_ns(const TimeSpec& time) {
     return static_cast<uint64_t>(time.seconds * kSecond + time.nanoseconds);
 }
 
+Result<uint64_t> to_ns(const timeval& time) {
+    if (time.tv_usec < 0 || time.tv_usec >= 1'000'000) return Error(EINVAL);
+    return to_ns(TimeSpec{time.tv_sec, time.tv_usec * 1000});
+}
+
 TimeSpec to_time_spec(uint64_t ns) {
     return {static_cast<int64_t>(ns / kNsPerSecond), static_cast<int64_t>(ns % kNsPerSecond)};
 }

@@ -14,8 +14,9 @@ uint64_t realtime_ns();
 // The monotonic time at which it is `realtime` (0 when that was before boot).
 uint64_t realtime_to_monotonic(uint64_t realtime);
 
-// EINVAL when it is negative or has a second or more of nanoseconds; cut to INT64_MAX.
+// EINVAL when it is negative or its fraction is a second or more; cut to INT64_MAX.
 Result<uint64_t> to_ns(const TimeSpec& time);
+Result<uint64_t> to_ns(const timeval& time);
 TimeSpec to_time_spec(uint64_t ns);
 timeval to_time_val(uint64_t ns);
 rusage to_rusage(const Usage& used);  // ru_maxrss 0

@@ -54,9 +54,9 @@ struct ProgramFile {
 // The calling process may execute it: EACCES, ENOENT, ENOEXEC (empty) and what a path walk
 // gives.
 Result<ProgramFile> open_program(std::string_view path) {
-    ProcessWalk walk = TRY(ProcessWalk::at(AT_FDCWD, path.starts_with('/')));
+    ProcessWalk walk = TRY(ProcessWalk::at(AT_FDCWD, path));
     ProgramFile file;
-    file.inode.reset(TRY(vfs_walk(walk.context(), path, kFollow)));
+    file.inode.reset(TRY(vfs_walk(walk.context(), kFollow)));
     if (file.inode->type() != S_IFREG || !file.inode->executable()) return Error(EACCES);
     if (file.source() == nullptr) return Error(EACCES);
     file.size = file.inode->stat().size;

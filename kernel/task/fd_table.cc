@@ -3,7 +3,6 @@
 // wait for other CPUs.
 #include "kernel/task/fd_table.h"
 
-#include "kernel/fs/file_lock.h"
 
 constexpr int kInitialCapacity = 16;
 

@@ -219,8 +219,7 @@ void set_default_limits(Process& process) {
 
 // Descriptors 0, 1 and 2 on the console, which init would miss for its first words.
 void open_console(Process& process) {
-    WalkContext context = {vfs_root(), vfs_root()};
-    Result<File*> console = vfs_open(context, "/dev/console", O_RDWR, 0);
+    Result<File*> console = vfs_open({vfs_root(), vfs_root(), "/dev/console"}, O_RDWR, 0);
     if (!console.ok())
         return log_warning("init has no /dev/console: errno %d", console.error().number());
     FileRef file(console.value());

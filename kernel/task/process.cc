@@ -55,10 +55,10 @@ Usage process_usage(Process& process) {
     return used;
 }
 
-Result<ProcessWalk> ProcessWalk::at(int dirfd, bool path_is_absolute) {
+Result<ProcessWalk> ProcessWalk::at(int dirfd, std::string_view path) {
     Process& process = current_process();
     ProcessWalk walk;
-    if (path_is_absolute) {
+    if (path.starts_with('/')) {
         walk.directory_ = new_ref(vfs_root());
     } else if (dirfd == AT_FDCWD) {
         SpinGuard guard(process.lock);
@@ -68,7 +68,7 @@ Result<ProcessWalk> ProcessWalk::at(int dirfd, bool path_is_absolute) {
         if (!file->inode->is_directory()) return Error(ENOTDIR);
         walk.directory_ = new_ref(file->inode);
     }
-    walk.context_ = {vfs_root(), walk.directory_.get(),
+    walk.context_ = {vfs_root(), walk.directory_.get(), path,
                      process.umask.load(std::memory_order_relaxed)};
     return walk;
 }

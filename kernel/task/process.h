@@ -116,11 +116,11 @@ Result<WaitResult> wait_for_child(int32_t which, int options);
 // By all threads, dead ones included.
 Usage process_usage(Process& process);
 
-// The walk context of the calling process, starting at `dirfd` (AT_FDCWD: the working
-// directory). Holds references; EBADF, ENOTDIR.
+// The walk context of the calling process for `path`, which starts at `dirfd` (AT_FDCWD: the
+// working directory) unless it is absolute. Holds references; EBADF, ENOTDIR.
 class ProcessWalk {
   public:
-    static Result<ProcessWalk> at(int dirfd, bool path_is_absolute);
+    static Result<ProcessWalk> at(int dirfd, std::string_view path);
     const WalkContext& context() const { return context_; }
 
   private:

@@ -146,18 +146,15 @@ FileSystem devpts("devpts", 0x1cd1);  // DEVPTS_SUPER_MAGIC, statfs(2)
 
 class SlaveNode final : public Inode {
   public:
-    explicit SlaveNode(uint32_t index) : Inode(kSlaveMode), index_(index) {
+    explicit SlaveNode(uint32_t index) : Inode(kSlaveMode) {
         number = kFirstSlaveNumber + index;
         file_system = &devpts;
         attributes.device = device_number(kPtsMajor, index);
         attributes.modified = attributes.accessed = attributes.changed = vfs_now();
     }
     Result<File*> open(uint32_t flags) override {
-        return pty_open_slave(*this, flags, index_);
+        return pty_open_slave(*this, flags, number - kFirstSlaveNumber);
     }
-
-  private:
-    uint32_t index_;
 };
 
 class Directory final : public Inode {
@@ -180,9 +177,6 @@ class Directory final : public Inode {
         }
         return {};
     }
-
-  private:
-    void destroy_self() override {}
 };
 
 // ---- Opening ----
