@@ -3,32 +3,19 @@
 // kmain runs on the boot CPU with interrupts off, on the boot stack, entered by lab 1's
 // entry.S in long mode. smp_main is the same for every other CPU. Everything that a layer
 // needs from one above it is wired here, and nowhere else.
-#include <span>
 
 #include "kernel/arch/apic.h"
-#include "kernel/arch/bootinfo.h"
-#include "kernel/arch/cpu.h"
-#include "kernel/arch/paging.h"
 #include "kernel/arch/smp.h"
-#include "kernel/arch/traps.h"
 #include "kernel/arch/tsc.h"
-#include "kernel/arch/x86.h"
 #include "kernel/base/command_line.h"
-#include "kernel/base/log.h"
 #include "kernel/base/memory_check.h"
 #include "kernel/base/runtime.h"
 #include "kernel/drivers/drivers.h"
-#include "kernel/fs/vfs.h"
-#include "kernel/mm/address_space.h"
-#include "kernel/mm/frame.h"
 #include "kernel/mm/kernel_space.h"
-#include "kernel/mm/slab.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/prof/procfs.h"
 #include "kernel/prof/sampler.h"
-#include "kernel/sched/scheduler.h"
 #include "kernel/syscall/syscall.h"
-#include "kernel/task/process.h"
 #include "kernel/tty/pty.h"
 
 BootInfo boot_info;

@@ -17,7 +17,6 @@
 #include "kernel/arch/tsc.h"
 #include "kernel/arch/x86.h"
 #include "kernel/base/log.h"
-#include "kernel/base/types.h"
 
 Topology topology;
 

@@ -1,11 +1,8 @@
 // Local APIC, I/O APIC and what stands behind them: the CPUs and interrupt lines of this
 // machine (Intel SDM vol. 3, chapter 10).
 #pragma once
-#include <cstddef>
-#include <cstdint>
 
 #include "kernel/arch/cpu.h"
-#include "kernel/base/types.h"
 
 // ---- Topology ----
 // The ACPI driver fills it from the MADT (kernel/drivers/acpi.cc) before apic_init; without

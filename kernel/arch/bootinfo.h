@@ -1,7 +1,5 @@
 // What the boot loader told us, in one form for both protocols. Lab 1's bootinfo.cc fills it.
 #pragma once
-#include <cstddef>
-#include <cstdint>
 #include <span>
 
 #include "kernel/base/types.h"

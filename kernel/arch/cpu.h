@@ -3,8 +3,6 @@
 // the next call that may sleep or yield.
 #pragma once
 #include <atomic>
-#include <cstddef>
-#include <cstdint>
 
 #include "kernel/arch/asm_offsets.h"
 #include "kernel/base/lab_state.h"

@@ -1,8 +1,6 @@
 // The map of memory: page-table entry bits (Intel SDM vol. 3, 4.5), the fixed parts of the
 // address space, the kernel image, and what this layer needs of memory management above it.
 #pragma once
-#include <cstddef>
-#include <cstdint>
 
 #include "kernel/arch/asm_offsets.h"
 #include "kernel/base/types.h"

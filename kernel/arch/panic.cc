@@ -7,14 +7,10 @@
 // ends; a panic on a second CPU halts that CPU.
 #include "kernel/arch/panic.h"
 
-#include <atomic>
-#include <cstdarg>
 #include <iterator>
 
-#include "kernel/arch/cpu.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/smp.h"
-#include "kernel/arch/traps.h"
 #include "kernel/arch/tsc.h"
 #include "kernel/arch/uart.h"
 #include "kernel/arch/x86.h"

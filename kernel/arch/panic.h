@@ -1,12 +1,9 @@
 // The end of the kernel: how it got there (lab 1's backtrace.cc), what it says, and how the
 // machine stops. `panic` itself is declared in kernel/base/log.h.
 #pragma once
-#include <cstddef>
-#include <cstdint>
 #include <span>
 
 #include "kernel/arch/traps.h"
-#include "kernel/base/types.h"
 
 // Panics because of the trap in `frame`: prints its registers, the decoded page walk of CR2
 // for a page fault and the backtrace from where it happened. The message names the trap;

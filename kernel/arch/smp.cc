@@ -23,7 +23,6 @@
 #include <bit>
 
 #include "kernel/arch/apic.h"
-#include "kernel/arch/asm_offsets.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/traps.h"
 #include "kernel/arch/tsc.h"

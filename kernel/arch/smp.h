@@ -1,6 +1,5 @@
 // The other CPUs: starting them, and interrupting them.
 #pragma once
-#include <cstdint>
 
 #include "kernel/arch/cpu.h"
 

@@ -7,10 +7,7 @@
 // those that can be legitimate there reach their handler: #PF (user memory), NMI, #DB, #BP.
 #include "kernel/arch/traps.h"
 
-#include <atomic>
-
 #include "kernel/arch/apic.h"
-#include "kernel/arch/cpu.h"
 #include "kernel/arch/panic.h"
 #include "kernel/arch/x86.h"
 #include "kernel/base/log.h"

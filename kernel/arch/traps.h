@@ -1,11 +1,8 @@
 // Interrupts and exceptions: what every kernel entry saves, the handlers that are called after
 // it, and the tables that lead there (lab 1's descriptors.cc).
 #pragma once
-#include <cstddef>
-#include <cstdint>
 
 #include "kernel/arch/cpu.h"
-#include "kernel/base/types.h"
 
 // ---- The registers of an interrupted context ----
 // Interrupts, exceptions and SYSCALL push the same layout (kernel/arch/trap_entry.S,

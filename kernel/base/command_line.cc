@@ -2,7 +2,6 @@
 #include "kernel/base/command_line.h"
 
 #include <charconv>
-#include <cstddef>
 
 #include "kernel/base/log.h"
 

@@ -2,7 +2,6 @@
 // and an element can be removed knowing only itself. An element is in at most one list per
 // link member. Not locked: the owner of the list locks.
 #pragma once
-#include <cstddef>
 
 #include "kernel/base/log.h"
 

@@ -9,7 +9,6 @@
 #include "kernel/base/log.h"
 
 #include <algorithm>
-#include <cstdarg>
 
 #include "kernel/base/format.h"
 #include "kernel/base/raw_lock.h"

@@ -5,8 +5,6 @@
 // so many, else why not. The compiler calls the checker before each load and store. Pages of
 // the vmap area (kernel stacks, large blocks) have one such byte a page.
 #pragma once
-#include <cstddef>
-#include <cstdint>
 #include <span>
 
 #include "kernel/base/types.h"

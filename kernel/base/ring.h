@@ -5,8 +5,6 @@
 // used, so that full and empty differ. Memory is the owner's.
 #pragma once
 #include <atomic>
-#include <cstddef>
-#include <cstdint>
 #include <span>
 
 #include "kernel/base/types.h"

@@ -8,8 +8,6 @@
 // with ERMS. Short blocks go by pairs of overlapping loads, without a loop.
 #include "kernel/base/runtime.h"
 
-#include <cstdint>
-
 #include "kernel/base/log.h"
 #include "kernel/base/memory_check.h"
 

@@ -5,12 +5,7 @@
 // Source: ACPI specification 6.4, chapter 5.2.
 #include "kernel/drivers/drivers.h"
 
-#include <cstdint>
-#include <span>
-
 #include "kernel/arch/apic.h"
-#include "kernel/arch/bootinfo.h"
-#include "kernel/arch/cpu.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/panic.h"
 #include "kernel/base/log.h"

@@ -1,7 +1,5 @@
 // The drivers, each a file of its own: what they offer to the layers above.
 #pragma once
-#include <cstddef>
-#include <cstdint>
 
 #include "kernel/arch/bootinfo.h"
 

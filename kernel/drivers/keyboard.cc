@@ -3,8 +3,6 @@
 // the PC/XT did not have. Source: IBM PS/2 Technical Reference, keyboard and controller.
 #include "kernel/drivers/drivers.h"
 
-#include <cstddef>
-#include <cstdint>
 #include <string_view>
 
 #include "kernel/arch/apic.h"

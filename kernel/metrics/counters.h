@@ -1,7 +1,6 @@
 // Event counters, one set a CPU, without locks: each CPU adds to its own, readers sum.
 // Sums are exact when the machine is quiet and never go backwards.
 #pragma once
-#include <cstdint>
 
 #include "kernel/arch/cpu.h"
 

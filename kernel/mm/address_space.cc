@@ -12,14 +12,10 @@
 #include "kernel/mm/address_space.h"
 
 #include <algorithm>
-#include <utility>
 
-#include "kernel/base/log.h"
 #include "kernel/base/ref.h"
-#include "kernel/metrics/counters.h"
 #include "kernel/mm/kernel_space.h"
 #include "kernel/mm/slab.h"
-#include "kernel/sched/scheduler.h"
 
 namespace {
 

@@ -5,13 +5,9 @@
 // One Mutex guards regions and page tables; the page-fault handler takes it, so user memory
 // must not be touched while it is held.
 #pragma once
-#include <cstdint>
 
-#include "kernel/base/list.h"
-#include "kernel/base/types.h"
 #include "kernel/mm/page_map.h"
 #include "kernel/sched/mutex.h"
-#include "kernel/sched/thread.h"
 
 // Where the pages of a mapped file come from. Implemented by files (kernel/fs) and by shared
 // anonymous memory (page_store.h).

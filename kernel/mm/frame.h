@@ -3,14 +3,11 @@
 // The allocator is lab 2's frames.cc.
 #pragma once
 #include <atomic>
-#include <cstdint>
 #include <cstring>
-#include <span>
 
 #include "kernel/arch/bootinfo.h"
 #include "kernel/arch/paging.h"
 #include "kernel/base/list.h"
-#include "kernel/base/types.h"
 
 // 32 bytes, kept small: 1/128 of RAM.
 // owner_data, link and owner are free for the owner of a frame in use (slab: objects in use,

@@ -5,9 +5,7 @@
 // memory that the boot page tables reach. RAM above is a hole until the kernel's own direct
 // map exists, and is handed to the allocator then.
 #include <algorithm>
-#include <new>
 
-#include "kernel/base/log.h"
 #include "kernel/mm/frame.h"
 
 Frame* frame_table;

@@ -15,16 +15,8 @@
 
 #include <algorithm>
 #include <iterator>
-#include <span>
 
-#include "kernel/arch/bootinfo.h"
-#include "kernel/arch/cpu.h"
-#include "kernel/arch/paging.h"
-#include "kernel/arch/x86.h"
-#include "kernel/base/log.h"
 #include "kernel/base/memory_check.h"
-#include "kernel/sched/thread.h"
-#include "kernel/sync/spinlock.h"
 
 namespace {
 

@@ -1,8 +1,6 @@
 // The kernel's own half of every address space: image (W^X), direct map, vmap area.
 #pragma once
-#include <cstdint>
 
-#include "kernel/base/types.h"
 #include "kernel/mm/page_map.h"
 
 // Builds the final kernel map (text RX, rodata R, data RW+NX, direct map of all RAM with

@@ -5,10 +5,8 @@
 // splits are all that can fail for want of memory, and come first, so that a call does all
 // of its work or none.
 #include <algorithm>
-#include <utility>
 
 #include "kernel/abi/system.h"
-#include "kernel/base/log.h"
 #include "kernel/mm/address_space.h"
 #include "kernel/mm/page_store.h"
 #include "kernel/mm/slab.h"

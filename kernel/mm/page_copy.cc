@@ -6,11 +6,7 @@
 // decides (shared/EMULATORS.md has the measurements).
 #include "kernel/mm/frame.h"
 
-#include <cstddef>
-#include <cstdint>
-
 #include "kernel/arch/x86.h"
-#include "kernel/base/types.h"
 #include "kernel/mm/user_access.h"
 
 namespace {

@@ -2,12 +2,8 @@
 // change of them leaves in the TLBs. map, unmap, protect and translate are lab 2's page_map.cc,
 // the shootdown is lab 4's.
 #pragma once
-#include <cstdint>
 #include <optional>
 
-#include "kernel/arch/paging.h"
-#include "kernel/base/list.h"
-#include "kernel/base/types.h"
 #include "kernel/mm/frame.h"
 #include "kernel/sched/thread.h"
 

@@ -4,8 +4,6 @@
 // Shared anonymous memory is a PageStore that is filled on first use.
 #include "kernel/mm/page_store.h"
 
-#include <utility>
-
 #include "kernel/mm/address_space.h"
 #include "kernel/mm/slab.h"
 

@@ -7,9 +7,7 @@
 // only through resize(); each find() has its own reference, so a page being copied stays
 // alive.
 #pragma once
-#include <cstdint>
 
-#include "kernel/base/types.h"
 #include "kernel/mm/frame.h"
 #include "kernel/sync/spinlock.h"
 

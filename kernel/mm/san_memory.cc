@@ -5,12 +5,8 @@
 // without the checks. After the first report nothing is checked any more: the panic may walk
 // over what is broken.
 #include <algorithm>
-#include <cstring>
 
-#include "kernel/arch/paging.h"
-#include "kernel/base/log.h"
 #include "kernel/base/memory_check.h"
-#include "kernel/base/types.h"
 #include "kernel/mm/frame.h"
 
 namespace {

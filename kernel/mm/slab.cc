@@ -16,16 +16,11 @@
 // Locks: a class's lock (rank Slab); frames are taken and given under it.
 #include "kernel/mm/slab.h"
 
-#include <cstring>
 #include <iterator>
 
-#include "kernel/arch/cpu.h"
 #include "kernel/arch/smp.h"
-#include "kernel/base/log.h"
 #include "kernel/base/memory_check.h"
-#include "kernel/mm/frame.h"
 #include "kernel/mm/kernel_space.h"
-#include "kernel/sync/spinlock.h"
 
 namespace {
 

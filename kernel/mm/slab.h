@@ -1,9 +1,6 @@
 // Kernel heap: a slab allocator with per-CPU magazines for small objects, whole pages by
 // vmap above kSlabMaxSize.
 #pragma once
-#include <cstddef>
-#include <cstdint>
-#include <new>
 
 #include "kernel/base/types.h"
 

@@ -2,8 +2,6 @@
 // CPUs are lab 4's shootdown.cc.
 #include "kernel/mm/page_map.h"
 
-#include "kernel/arch/x86.h"
-#include "kernel/base/log.h"
 #include "kernel/metrics/counters.h"
 
 namespace {

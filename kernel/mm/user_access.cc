@@ -10,8 +10,6 @@
 #include <algorithm>
 
 #include "kernel/arch/panic.h"
-#include "kernel/arch/x86.h"
-#include "kernel/metrics/counters.h"
 #include "kernel/mm/address_space.h"
 
 uint8_t user_copy_smap = 0;

@@ -4,12 +4,8 @@
 //
 // May sleep (a fault takes the address space's Mutex): no spin lock is held.
 #pragma once
-#include <cstddef>
-#include <cstdint>
-#include <type_traits>
 
 #include "kernel/arch/paging.h"
-#include "kernel/base/types.h"
 
 // Whole range in user space; no overflow.
 inline bool is_user_range(VirtAddr address, uint64_t size) {

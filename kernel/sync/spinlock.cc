@@ -7,8 +7,6 @@
 // kept in the Thread (kernel/sched/mutex.cc).
 #include "kernel/sync/spinlock.h"
 
-#include <type_traits>
-
 #include "kernel/base/log.h"
 #include "kernel/metrics/counters.h"
 

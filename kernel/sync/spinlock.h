@@ -7,7 +7,6 @@
 // may wait for a shootdown while he holds what it spins for.
 #pragma once
 #include <atomic>
-#include <cstdint>
 
 #include "kernel/arch/x86.h"
 

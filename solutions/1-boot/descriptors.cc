@@ -12,8 +12,6 @@
 // descriptor), 7.7 (64-bit TSS).
 #include "kernel/arch/traps.h"
 
-#include <cstddef>
-
 #include "kernel/arch/x86.h"
 
 namespace {

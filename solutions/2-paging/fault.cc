@@ -15,7 +15,6 @@
 //
 // The old frame is dropped by the batch, after the flush: until then other threads of this
 // process may read it through their TLBs.
-#include "kernel/metrics/counters.h"
 #include "kernel/mm/address_space.h"
 
 namespace {

@@ -15,10 +15,8 @@
 // off: an interrupt handler may allocate, too.
 //
 // Locks: depot.lock (rank FrameZone) only; nothing is called while it is held.
-#include <new>
 
 #include "kernel/arch/cpu.h"
-#include "kernel/base/log.h"
 #include "kernel/base/memory_check.h"
 #include "kernel/mm/frame.h"
 #include "kernel/sync/spinlock.h"

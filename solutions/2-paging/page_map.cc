@@ -21,9 +21,6 @@
 
 #include <algorithm>
 
-#include "kernel/arch/x86.h"
-#include "kernel/base/log.h"
-
 namespace {
 
 constexpr int kLevels = 4;
