@@ -34,7 +34,7 @@ void write_padded(TextSink& sink, const Spec& spec, std::string_view prefix,
 
 void write_number(TextSink& sink, const Spec& spec, std::string_view prefix, uint64_t value,
                   int base) {
-    char digits[24];  // 22 octal ones
+    char digits[20];  // of 2^64
     char* end = std::to_chars(digits, digits + sizeof digits, value, base).ptr;
     write_padded(sink, spec, prefix, std::string_view(digits, end));
 }
@@ -72,12 +72,10 @@ void write_conversion(TextSink& sink, char conversion, const Spec& spec, va_list
             return write_number(sink, spec, value < 0 ? "-" : "", value < 0 ? -bits : bits, 10);
         }
         case 'u': return write_number(sink, spec, "", next_unsigned(), 10);
-        case 'o': return write_number(sink, spec, "", next_unsigned(), 8);
         case 'x': {
             uint64_t value = next_unsigned();
             return write_number(sink, spec, spec.alternate && value != 0 ? "0x" : "", value, 16);
         }
-        case 'p': return write_number(sink, spec, "0x", va_arg(args, uint64_t), 16);
         case 'c': {
             char c = static_cast<char>(va_arg(args, int));
             return write_padded(sink, spec, "", std::string_view(&c, 1));

@@ -29,7 +29,7 @@ class TmpfsRegular final : public TmpfsInode, public PageSource {
     PageSource* page_source() override { return this; }
 
     Result<Frame*> get_page(uint64_t index) override;
-    bool is_resident(uint64_t index) override { return pages_.contains(index); }
+    Frame* find_page(uint64_t index) override { return pages_.find(index); }
     void source_ref() override {
         mapped_.store(true, std::memory_order_relaxed);
         ref();

@@ -268,14 +268,11 @@ void AddressSpace::populate_resident(Region& region, VirtAddr start, VirtAddr en
         const uint64_t* table = page_map_find_table(page_map, page);
         if (table != nullptr && table[leaf_index(page)] != 0) continue;
         uint64_t index = (region.offset + (page - region.start)) >> kPageShift;
-        if (!region.source->is_resident(index)) continue;
-        Result<Frame*> frame = region.source->get_page(index);
-        if (!frame.ok()) return;
-        PhysAddr physical = frame_address(frame.value());
-        if (!page_map_map(page_map, page, physical, kPageSize, flags, false).ok()) {
-            frame_unref(frame.value());
-            return;
-        }
+        Frame* frame = region.source->find_page(index);
+        if (frame == nullptr) continue;
+        if (page_map_map(page_map, page, frame_address(frame), kPageSize, flags, false).ok())
+            continue;
+        return frame_unref(frame);
     }
 }
 

@@ -16,9 +16,9 @@ class PageSource {
     // The page at byte offset index * kPageSize, with a reference for the caller. A page
     // beyond the end is ENXIO (the process gets SIGBUS). Never sleeps for long: no I/O.
     virtual Result<Frame*> get_page(uint64_t index) = 0;
-    // Is the page there, so that get_page allocates nothing? Fault-around maps only such
-    // pages.
-    virtual bool is_resident(uint64_t) { return true; }
+    // The same, but nullptr where get_page would have to allocate it: fault-around maps only
+    // what is there.
+    virtual Frame* find_page(uint64_t index) = 0;
     // References held by regions. The last one is never dropped under an AddressSpace's
     // mutex.
     virtual void source_ref() = 0;

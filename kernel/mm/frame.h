@@ -40,7 +40,7 @@ inline Frame* frame_of(PhysAddr address) {
 }
 inline void* frame_data(const Frame* frame) { return phys_to_virt(frame_address(frame)); }
 
-// ---- kernel/mm/frame_table.cc ----
+// ---- kernel/mm/frame.cc ----
 
 // Memory for a table that stays, off the largest usable range below 4 GiB. Panics without.
 void* take_boot_memory(std::span<MemoryRange> usable, uint64_t bytes);
@@ -72,12 +72,12 @@ uint64_t frames_total();
 // Gives the frames in the calling CPU's cache back to the shared list.
 void frames_drain_cache();
 
-// ---- kernel/mm/frame_table.cc ----
+// ---- kernel/mm/frame.cc ----
+
 // A frame of zeros.
 Result<Frame*> frame_alloc_zeroed();
 
-// ---- Zeroing and copying whole pages, by the means that is fastest on this machine ----
-
+// Zeroing and copying whole pages, by the means that is fastest on this machine.
 // Times the candidates and chooses, also for user copies (user_copy_rep). Boot CPU, once,
 // after the TSC is calibrated; before it the portable choice is in force.
 void page_copy_init();

@@ -1,7 +1,7 @@
 // The kernel's half of every address space, and the vmap area in it.
 //
 //     0xffff800000000000  direct map: RAM, RW, NX, large pages
-//     0xffffc90000000000  vmap: 8 GiB of pages handed out by a bitmap, then MMIO windows
+//     0xffffc90000000000  vmap: 8 GiB of pages handed out by a bitmap, also for MMIO windows
 //     0xffffffff80000000  image: text RX, rodata and symbols R, data RW + NX
 //
 // All root entries that these can ever need exist from the start, with empty tables below:
@@ -21,8 +21,6 @@
 namespace {
 
 constexpr uint64_t kVmapPages = (8ull << 30) >> kPageShift;
-constexpr VirtAddr kMmioBase = kVmapBase + kVmapPages * kPageSize;
-constexpr VirtAddr kMmioEnd = kVmapBase + (64ull << 30);
 constexpr uint64_t kRootEntrySize = 512ull << 30;
 // Freed vmap pages wait for a common flush until there are this many.
 constexpr uint64_t kLazyPages = 256;
@@ -83,7 +81,6 @@ void map_direct() {
 // One bit a page, 1: taken. Page 0 stays taken: it is the guard before the first run.
 uint64_t taken[kVmapPages / 64] GUARDED_BY(space_lock) = {1};
 uint64_t next_page GUARDED_BY(space_lock) = 1;  // where the search goes on
-VirtAddr next_mmio GUARDED_BY(space_lock) = kMmioBase;
 
 // Freed runs that are still mapped, linked through their own first bytes. Who asks for as
 // many pages gets one as it is: a fork and an exit a millisecond later (kernel stacks)
@@ -172,7 +169,7 @@ PhysAddr kernel_root() { return the_map.root; }
 
 void kernel_space_init() {
     if (!page_map_create(the_map, nullptr).ok()) panic("no memory for the kernel's page map");
-    make_root_entries(kVmapBase, kMmioEnd - 1);
+    make_root_entries(kVmapBase, kVmapBase + kVmapPages * kPageSize - 1);
     make_root_entries(kKernelBase, ~0ull);
     map_image_part(kernel_text_start, kernel_text_end, kPageExecute);
     map_image_part(kernel_rodata_start, kernel_rodata_end, kPageRead);
@@ -202,13 +199,11 @@ void* map_mmio(PhysAddr address, size_t bytes, bool write_combining) {
     uint64_t size = round_up(address + bytes, kPageSize) - start;
     uint64_t flags = kPageWrite | kPageGlobal;
     flags |= write_combining ? kPageWriteCombining : kPageUncached;
+    uint64_t first = take_pages(size >> kPageShift);
     SpinGuard guard(space_lock);
-    VirtAddr window = next_mmio;
-    if (size > kMmioEnd - window - kPageSize) panic("no room to map device %lx", address);
-    next_mmio += size + kPageSize;
-    Result<void> mapped = page_map_map(the_map, window, start, size, flags, false);
-    if (!mapped.ok()) panic("cannot map device %lx", address);
-    return reinterpret_cast<void*>(window + (address - start));
+    if (first == 0 || !page_map_map(the_map, page_at(first), start, size, flags, false).ok())
+        panic("cannot map device %lx", address);
+    return reinterpret_cast<void*>(page_at(first) + (address - start));
 }
 
 Result<void*> vmap_alloc(size_t pages) {

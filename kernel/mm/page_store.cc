@@ -28,7 +28,7 @@ class SharedMemory final : public PageSource {
         if (!frame.ok() || frame.value() != fresh) frame_unref(fresh);
         return frame;
     }
-    bool is_resident(uint64_t index) override { return store_.contains(index); }
+    Frame* find_page(uint64_t index) override { return store_.find(index); }
     void source_ref() override { references_.fetch_add(1, std::memory_order_relaxed); }
     void source_unref() override {
         if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(this);
@@ -57,12 +57,6 @@ Frame* PageStore::find(uint64_t index) {
     if (at == nullptr || *at == nullptr) return nullptr;
     frame_ref(*at);
     return *at;
-}
-
-bool PageStore::contains(uint64_t index) {
-    SpinGuard guard(lock_);
-    Frame** at = slot(index);
-    return at != nullptr && *at != nullptr;
 }
 
 // Makes the tree high enough for `index` and gives it all nodes on the way there.

@@ -25,7 +25,6 @@ class PageStore {
 
     // The page with a reference for the caller; nullptr: a hole, or beyond the end.
     Frame* find(uint64_t index);
-    bool contains(uint64_t index);
     // Puts `fresh` there unless a page is there already. Returns the page that is there
     // now, with a reference for the caller; when it is `fresh`, that is the reference the
     // caller had, and the store has one of its own. ENOMEM, ENXIO beyond the end.

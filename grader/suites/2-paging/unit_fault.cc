@@ -30,7 +30,9 @@ class FakeFile final : public PageSource {
         frame_ref(pages[index]);
         return pages[index];
     }
-    bool is_resident(uint64_t) override { return around; }
+    Frame* find_page(uint64_t index) override {
+        return around && index < pages.size() ? get_page(index).value() : nullptr;
+    }
     void source_ref() override { ++references; }
     void source_unref() override { --references; }
 
