@@ -13,7 +13,7 @@
 #include "kernel/drivers/drivers.h"
 #include "kernel/mm/kernel_space.h"
 #include "kernel/mm/user_access.h"
-#include "kernel/prof/procfs.h"
+#include "kernel/prof/proc_files.h"
 #include "kernel/prof/sampler.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/tty/pty.h"

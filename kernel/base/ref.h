@@ -7,8 +7,11 @@ class Ref {
   public:
     explicit Ref(T* object = nullptr) : object_(object) {}
     Ref(Ref&& other) : object_(other.release()) {}
-    Ref& operator=(Ref&& other) {
-        reset(other.release());
+    Ref(const Ref& other) : object_(other.object_) {
+        if (object_ != nullptr) object_->ref();
+    }
+    Ref& operator=(Ref other) {
+        std::swap(object_, other.object_);
         return *this;
     }
     ~Ref() { reset(nullptr); }

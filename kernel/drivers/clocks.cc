@@ -1,8 +1,9 @@
 // The two clocks that every PC has beside its CPUs': the 8254's channel 2 (its gate is bit 0 of
-// port 0x61, which other channels lack), and the battery-backed one.
+// port 0x61, which other channels lack), and the battery-backed one (Motorola
+// MC146818A; ports 0x70 and 0x71), from which the time of day starts.
 #include <chrono>
 
-#include "kernel/arch/x86.h"
+#include "kernel/drivers/clock.h"
 #include "kernel/drivers/drivers.h"
 
 namespace {
@@ -36,6 +37,24 @@ Reading read_once() {
             read_number(7), read_number(8), read_number(9)};
 }
 
+// Seconds since 1970-01-01 00:00 UTC. Takes up to two milliseconds: it waits for the chip to
+// be between two updates. A chip that is absent or broken gives some constant time.
+uint64_t rtc_read() {
+    // Twice the same, or an update came in between.
+    Reading r = read_once();
+    for (int i = 0; i < 10; i++) {
+        Reading again = read_once();
+        if (again == r) break;
+        r = again;
+    }
+    using namespace std::chrono;
+    sys_days date = year(2000 + r.year) / month(r.month) / day(r.day);
+    auto days = static_cast<uint64_t>(date.time_since_epoch().count());
+    return days * 86400 + r.hour * 3600u + r.minute * 60u + r.second;
+}
+
+uint64_t realtime_at_boot = 0;  // when monotonic_ns() was 0
+
 }  // namespace
 
 void pit_start() {
@@ -58,16 +77,45 @@ bool pit_expired() {
     return (x86::inb(kGatePort) & kOut) != 0;
 }
 
-uint64_t rtc_read() {
-    // Twice the same, or an update came in between.
-    Reading r = read_once();
-    for (int i = 0; i < 10; i++) {
-        Reading again = read_once();
-        if (again == r) break;
-        r = again;
-    }
-    using namespace std::chrono;
-    sys_days date = year(2000 + r.year) / month(r.month) / day(r.day);
-    auto days = static_cast<uint64_t>(date.time_since_epoch().count());
-    return days * 86400 + r.hour * 3600u + r.minute * 60u + r.second;
+void clock_init() {
+    realtime_at_boot = rtc_read() * kNsPerSecond - monotonic_ns();
+    vfs_set_clock([] { return to_time_spec(realtime_ns()); });
+}
+
+uint64_t realtime_ns() { return realtime_at_boot + monotonic_ns(); }
+
+uint64_t realtime_to_monotonic(uint64_t realtime) {
+    return realtime > realtime_at_boot ? realtime - realtime_at_boot : 0;
+}
+
+Result<uint64_t> to_ns(const TimeSpec& time) {
+    constexpr int64_t kSecond = kNsPerSecond, kLongest = INT64_MAX / kSecond - 1;
+    if (time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds >= kSecond)
+        return Error(EINVAL);
+    if (time.seconds > kLongest) return uint64_t{INT64_MAX};
+    return static_cast<uint64_t>(time.seconds * kSecond + time.nanoseconds);
+}
+
+Result<uint64_t> to_ns(const timeval& time) {
+    if (time.tv_usec < 0 || time.tv_usec >= 1'000'000) return Error(EINVAL);
+    return to_ns(TimeSpec{time.tv_sec, time.tv_usec * 1000});
+}
+
+TimeSpec to_time_spec(uint64_t ns) {
+    return {static_cast<int64_t>(ns / kNsPerSecond), static_cast<int64_t>(ns % kNsPerSecond)};
+}
+
+timeval to_time_val(uint64_t ns) {
+    TimeSpec time = to_time_spec(ns);
+    return {time.seconds, time.nanoseconds / 1000};
+}
+
+rusage to_rusage(const Usage& used) {
+    rusage out = {};
+    out.ru_utime = to_time_val(used.user_ns);
+    out.ru_stime = to_time_val(used.system_ns);
+    out.ru_minflt = static_cast<int64_t>(used.page_faults);
+    out.ru_nvcsw = static_cast<int64_t>(used.switches_voluntary);
+    out.ru_nivcsw = static_cast<int64_t>(used.switches_involuntary);
+    return out;
 }

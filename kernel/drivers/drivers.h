@@ -44,12 +44,6 @@ uint16_t pit_read();
 // Has it counted to 0 since pit_start? From then on counts say nothing.
 bool pit_expired();
 
-// The battery-backed clock (Motorola MC146818A; ports 0x70 and 0x71), read once at boot.
-
-// Seconds since 1970-01-01 00:00 UTC. Takes up to two milliseconds: it waits for the chip to
-// be between two updates. A chip that is absent or broken gives some constant time.
-uint64_t rtc_read();
-
 // ACPI tables: what the kernel needs of them, read once at boot.
 
 // Finds the tables by boot_info's RSDP or the BIOS area, fills `topology` from the MADT

@@ -1,5 +1,5 @@
 // What is in /proc, as tables: a name and the function that writes the file. procfs.cc
-// turns them into inodes. Private to kernel/prof.
+// turns them into inodes.
 #pragma once
 
 #include "kernel/prof/proc_stat.h"
@@ -43,6 +43,10 @@ struct ProcEntry {
 };
 inline constexpr uint32_t kProcFile = S_IFREG | 0444, kProcStore = S_IFREG | 0644;
 inline constexpr uint32_t kProcLink = S_IFLNK | 0777, kProcDirectory = S_IFDIR | 0555;
-std::span<const ProcEntry> proc_system_entries();   // kernel/prof/proc_system.cc
-std::span<const ProcEntry> proc_process_entries();  // kernel/prof/proc_process.cc
+std::span<const ProcEntry> proc_system_entries();
+std::span<const ProcEntry> proc_process_entries();
 void proc_load_start();  // the load average's timer
+
+// The file system, mounted by main.cc; boot, once. Starts the load average, too: after the
+// timers.
+FileSystem& procfs_create();

@@ -13,8 +13,6 @@
 // Locks: our directories have no state for their Mutex to guard, but the VFS holds it
 // around lookup and list, and process_tree ranks before it. WithoutMutex gives it up
 // meanwhile. Reading a file needs no lock at all: its text was made by open.
-#include "kernel/prof/procfs.h"
-
 #include <algorithm>
 
 #include "kernel/base/command_line.h"

@@ -5,7 +5,6 @@
 
 #include "kernel/arch/traps.h"
 #include "kernel/base/format.h"
-#include "kernel/base/types.h"
 
 struct SamplerTotals {
     uint64_t taken;    // ticks seen while on

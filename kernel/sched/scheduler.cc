@@ -19,9 +19,7 @@
 
 #include "kernel/arch/paging.h"
 #include "kernel/arch/smp.h"
-#include "kernel/arch/traps.h"
 #include "kernel/arch/tsc.h"
-#include "kernel/arch/x86.h"
 #include "kernel/base/format.h"
 #include "kernel/sched/run_queue.h"
 

@@ -6,7 +6,6 @@
 #include "kernel/sched/thread.h"
 
 #include "kernel/arch/paging.h"
-#include "kernel/arch/x86.h"
 #include "kernel/base/format.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/wait_queue.h"

@@ -2,10 +2,8 @@
 // nothing else. A thread's Process (kernel/task) is opaque down here.
 #pragma once
 
-#include "kernel/arch/cpu.h"
 #include "kernel/arch/traps.h"
 #include "kernel/base/list.h"
-#include "kernel/base/types.h"
 #include "kernel/sync/spinlock.h"
 
 struct Process;

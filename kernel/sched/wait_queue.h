@@ -3,7 +3,6 @@
 #pragma once
 
 #include "kernel/sched/scheduler.h"
-#include "kernel/sync/spinlock.h"
 
 class WaitQueue;
 
@@ -93,3 +92,20 @@ Result<void> wait_until(WaitQueue& queue, Predicate predicate,
     if (error != 0) return Error(error);
     return {};
 }
+
+// Something that happens again and again, and threads that wait for the next time: who has
+// read the count before looking at the state misses nothing.
+struct EventCount {
+    uint32_t now() const { return count.load(std::memory_order_acquire); }
+    void happened() {
+        count.fetch_add(1, std::memory_order_release);
+        wake_all(queue);
+    }
+    // Until it has happened since it was `seen`; kERESTARTSYS, ETIMEDOUT.
+    Result<void> wait(uint32_t seen, uint64_t deadline_ns = kNoDeadline) {
+        return wait_until(queue, [&] { return now() != seen; }, WaitMode::Interruptible,
+                          deadline_ns);
+    }
+    std::atomic<uint32_t> count{0};
+    WaitQueue queue;
+};

@@ -4,14 +4,8 @@
 #include "kernel/mm/slab.h"
 #include "kernel/signal/signal.h"
 
-namespace {
-
-constexpr SignalSet kIgnoredByDefault = signal_bit(SIGCHLD) | signal_bit(SIGURG) |
-                                        signal_bit(SIGWINCH) | signal_bit(SIGCONT);
-constexpr SignalSet kDumpCore = kFaultSignals | signal_bit(SIGQUIT) | signal_bit(SIGABRT) |
-                                signal_bit(SIGXCPU) | signal_bit(SIGXFSZ);
-
-}  // namespace
+static constexpr SignalSet kDumpCore = kFaultSignals | signal_bit(SIGQUIT) | signal_bit(SIGABRT) |
+                                       signal_bit(SIGXCPU) | signal_bit(SIGXFSZ);
 
 DefaultAction default_action(int signal) {
     SignalSet bit = signal_bit(signal);
@@ -33,13 +27,6 @@ siginfo_t signal_info(Thread& thread, const SignalGroup& group, int signal) {
         info.si_addr = reinterpret_cast<void*>(thread.fault_address);
     }
     return info;
-}
-
-Result<SignalActions*> SignalActions::create() {
-    static_assert(sizeof(SignalActions) <= kPageSize);  // kmalloc: one frame
-    auto* actions = TRY(make<SignalActions>());
-    actions->ignored_.store(kIgnoredByDefault, std::memory_order_relaxed);
-    return actions;
 }
 
 Result<SignalActions*> SignalActions::clone() {

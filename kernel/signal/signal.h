@@ -8,8 +8,8 @@
 #pragma once
 
 #include "kernel/abi/signal.h"
+#include "kernel/base/ref.h"
 #include "kernel/sched/thread.h"
-#include "kernel/sync/spinlock.h"
 
 struct Process;
 
@@ -19,6 +19,8 @@ constexpr SignalSet signal_bit(int signal) { return 1ull << (signal - 1); }
 inline constexpr SignalSet kUnblockable = signal_bit(SIGKILL) | signal_bit(SIGSTOP);
 inline constexpr SignalSet kStopSignals = signal_bit(SIGSTOP) | signal_bit(SIGTSTP) |
                                           signal_bit(SIGTTIN) | signal_bit(SIGTTOU);
+inline constexpr SignalSet kIgnoredByDefault = signal_bit(SIGCHLD) | signal_bit(SIGURG) |
+                                               signal_bit(SIGWINCH) | signal_bit(SIGCONT);
 // What an instruction of the thread itself causes.
 inline constexpr SignalSet kFaultSignals = signal_bit(SIGSEGV) | signal_bit(SIGBUS) |
                                            signal_bit(SIGILL) | signal_bit(SIGTRAP) |
@@ -34,11 +36,10 @@ enum class DefaultAction : uint8_t { Terminate, CoreDump, Ignore, Stop, Continue
 DefaultAction default_action(int signal);
 
 // Actions of a thread group, apart from the Process because CLONE_SIGHAND shares them and
-// because they are large. Counted references.
+// because they are large. Counted references. All SIG_DFL at first.
 class SignalActions {
   public:
-    static Result<SignalActions*> create();  // all SIG_DFL
-    Result<SignalActions*> clone();          // fork
+    Result<SignalActions*> clone();  // fork
     void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
     void unref();
     bool shared() const { return references_.load(std::memory_order_relaxed) > 1; }
@@ -54,15 +55,10 @@ class SignalActions {
     }
 
   private:
-    SignalActions() = default;
-
     abi::SigAction actions_[kSignalCount] = {};  // of signal n at n - 1
-    std::atomic<SignalSet> ignored_{0};
+    std::atomic<SignalSet> ignored_{kIgnoredByDefault};
     std::atomic<uint32_t> references_{1};
     SpinLock lock_{LockRank::Signal};
-
-    template <typename T, typename... Args>
-    friend Result<T*> make(Args&&... args);
 };
 
 // Who sent a signal, and why: si_pid, si_code, and si_status of a child's SIGCHLD.
@@ -73,7 +69,7 @@ struct SignalSource {
 
 // What the group as a whole has: its actions and its own pending set, beside each thread's.
 struct SignalGroup {
-    SignalActions* actions = nullptr;
+    Ref<SignalActions> actions;
     std::atomic<SignalSet> pending{0};
     // The latest of each signal, whoever of the group it was for: a set remembers no more.
     std::atomic<SignalSource> sources[kSignalCount] = {};

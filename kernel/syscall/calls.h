@@ -3,7 +3,7 @@
 #pragma once
 #include "kernel/abi/system.h"
 #include "kernel/mm/user_access.h"
-#include "kernel/task/clock.h"
+#include "kernel/drivers/clock.h"
 #include "kernel/task/process.h"
 
 #define SYSCALL(number, name, result, ...) Result<result> sys_##name(__VA_ARGS__);

@@ -292,9 +292,8 @@ Result<size_t> sys_getcwd(VirtAddr out, uint64_t size) {
 static Result<void> change_directory(InodeRef directory) {
     Process& process = current_process();
     if (!directory->is_directory()) return Error(ENOTDIR);
-    InodeRef old;  // dropped outside of the lock
     SpinGuard guard(process.lock);
-    old.reset(std::exchange(process.working_directory, directory.release()));
+    std::swap(process.working_directory, directory);  // the old one is dropped by the caller
     return {};
 }
 

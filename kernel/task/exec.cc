@@ -12,8 +12,6 @@
 //   environment pointers, null; argument pointers, null; count <- RSP
 #include <algorithm>
 
-#include "kernel/abi/system.h"
-#include "kernel/arch/x86.h"
 #include "kernel/base/random.h"
 #include "kernel/base/runtime.h"
 #include "kernel/mm/user_access.h"
@@ -130,11 +128,11 @@ Result<void> clear_tails(const LoadedImage& loaded) {
 
 // What is shared with another process becomes ours alone.
 template <typename T>
-Result<void> unshare(T*& object) {
+Result<void> unshare(Ref<T>& object) {
     if (!object->shared()) return {};
-    T* own = TRY(object->clone());
+    Ref<T> own(TRY(object->clone()));
     MutexGuard tree(process_tree);
-    std::exchange(object, own)->unref();
+    std::swap(object, own);
     return {};
 }
 
@@ -144,9 +142,6 @@ class Exec {
         : path_(path),
           process_(current_process()),
           args_(process_.limits[RLIMIT_STACK].rlim_cur / 4) {}
-    ~Exec() {
-        if (space_ != nullptr) space_->unref();
-    }
 
     Result<void> prepare(VirtAddr arguments, VirtAddr environment) {
         TRY(follow_scripts());
@@ -192,9 +187,9 @@ class Exec {
     Result<void> follow_scripts() {
         for (binary_ = path_;;) {
             file_ = TRY(open_program(binary_));
-            if (!is_script(file_.head())) return {};
-            if (prefix_count_ + 2 > kMaxPrefix) return Error(ELOOP);
             ScriptLine line = TRY(parse_script(file_.head()));
+            if (line.interpreter.empty()) return {};
+            if (prefix_count_ + 2 > kMaxPrefix) return Error(ELOOP);
             // The interpreter of before: now a script, and named again.
             if (prefix_count_ != 0) prefix_count_--;
             prefix_[prefix_count_++] = binary_;
@@ -205,7 +200,7 @@ class Exec {
 
     Result<void> build_space() {
         ElfImage image = TRY(parse_elf(file_.head(), file_.size));
-        space_ = TRY(AddressSpace::create());
+        space_.reset(TRY(AddressSpace::create()));
         space_->limit_bytes = process_.limits[RLIMIT_AS].rlim_cur;
         TRY(space_->map_stack(kStackTop, kInitialStack, process_.limits[RLIMIT_STACK].rlim_cur));
         main_ = TRY(map_program(*space_, file_, image, kRelocatableBase));
@@ -296,17 +291,15 @@ class Exec {
     // ---- After it ----
 
     void replace_space() {
-        AddressSpace* old;
         {
             MutexGuard tree(process_tree);  // for /proc
-            old = std::exchange(process_.space, space_);
+            std::swap(process_.space, space_);
             process_.shares_space = false;
         }
-        current_thread()->space = space_;
-        switch_space(space_);
-        space_ = nullptr;
+        current_thread()->space = process_.space.get();
+        switch_space(process_.space.get());
         release_vfork_parent(process_);
-        if (old != nullptr) old->unref();
+        space_.reset(nullptr);  // the old one
     }
 
     void reset_process() {
@@ -314,13 +307,9 @@ class Exec {
         process_.exit_signal = SIGCHLD;
         process_.signals.actions->reset_handlers();
         process_.files->close_for_exec();
-        Inode* old;
-        {
-            SpinGuard guard(process_.lock);
-            old = std::exchange(process_.executable, file_.inode.release());
-            copy_string(process_.executable_path, binary_, sizeof process_.executable_path);
-        }
-        if (old != nullptr) old->unref();
+        SpinGuard guard(process_.lock);
+        std::swap(process_.executable, file_.inode);
+        copy_string(process_.executable_path, binary_, sizeof process_.executable_path);
     }
 
     void reset_thread(Thread& thread) {
@@ -352,7 +341,7 @@ class Exec {
     size_t texts_size_ = 0;
     const char* prefix_[kMaxPrefix];  // strings in front of argv, last one first
     uint32_t prefix_count_ = 0;
-    AddressSpace* space_ = nullptr;
+    Ref<AddressSpace> space_;  // until it is the process's
     LoadedImage main_{};
     std::optional<LoadedImage> interpreter_;
     VirtAddr stack_pointer_ = 0;

@@ -6,8 +6,6 @@
 
 constexpr int kInitialCapacity = 16;
 
-Result<FdTable*> FdTable::create() { return make<FdTable>(); }
-
 void FdTable::unref() {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     for (int fd = 0; fd < capacity_; fd++) {
@@ -46,7 +44,7 @@ Result<void> FdTable::reserve(int wanted) {
 }
 
 Result<FdTable*> FdTable::clone() {
-    FdTable* copy = TRY(create());
+    FdTable* copy = TRY(make<FdTable>());
     for (;;) {
         Result<void> reserved = copy->reserve(capacity_);  // a hint: checked under the lock
         if (!reserved.ok()) {

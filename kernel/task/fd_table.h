@@ -8,7 +8,6 @@ class FdTable {
   public:
     static constexpr int kMaxDescriptors = 1024;
 
-    static Result<FdTable*> create();
     void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
     void unref();  // the last one closes all
     bool shared() const { return references_.load(std::memory_order_relaxed) > 1; }

@@ -8,15 +8,11 @@
 // undone by hand in the order of its making. From thread_start on it belongs to itself.
 #include <algorithm>
 
-#include "kernel/abi/system.h"
-#include "kernel/arch/traps.h"
-#include "kernel/arch/x86.h"
-#include "kernel/base/log.h"
 #include "kernel/base/random.h"
 #include "kernel/base/runtime.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/sched/run_queue.h"
-#include "kernel/task/clock.h"
+#include "kernel/drivers/clock.h"
 #include "kernel/task/process.h"
 
 namespace {
@@ -126,17 +122,14 @@ void copy_attributes(Process& parent, Process& child) {
     std::copy(std::begin(parent.limits), std::end(parent.limits), child.limits);
     SpinGuard guard(parent.lock);
     child.working_directory = parent.working_directory;
-    child.working_directory->ref();
     child.executable = parent.executable;
-    if (child.executable != nullptr) child.executable->ref();
     copy_string(child.executable_path, parent.executable_path, sizeof child.executable_path);
 }
 
 template <typename T>
-Result<T*> share_or_clone(T* resource, bool share) {
-    if (!share) return resource->clone();
-    resource->ref();
-    return resource;
+Result<Ref<T>> share_or_clone(const Ref<T>& resource, bool share) {
+    if (share) return resource;
+    return Ref<T>(TRY(resource->clone()));
 }
 
 // A signal to the group must reach either the parent before the child exists, or both: when
@@ -159,7 +152,7 @@ Result<void> build_process(Process& parent, Process& child, Thread& thread, uint
         TRY(share_or_clone(parent.signals.actions, shared(CLONE_SIGHAND)));
     child.space = TRY(share_or_clone(parent.space, shared(CLONE_VM)));
     if (shared(CLONE_VM)) parent.shares_space = child.shares_space = true;
-    thread.space = child.space;
+    thread.space = child.space.get();
     return link_child(parent, child, thread);
 }
 
@@ -178,7 +171,7 @@ Result<void> publish_process(Thread& thread, const CloneRequest& request,
 
 Result<void> publish_thread(Thread& thread) {
     Process& process = *(thread.process = &current_process());
-    thread.space = process.space;
+    thread.space = process.space.get();
     MutexGuard tree(process_tree);
     thread.tid = allocate_tid();
     return link_thread(process, thread);
@@ -229,10 +222,9 @@ void open_console(Process& process) {
 // Makes the calling kernel thread the first thread of a new process 1.
 Result<void> become_process(Thread& thread) {
     Process* process = TRY(make<Process>());
-    process->signals.actions = TRY(SignalActions::create());
-    process->files = TRY(FdTable::create());
-    process->working_directory = vfs_root();
-    process->working_directory->ref();
+    process->signals.actions.reset(TRY(make<SignalActions>()));
+    process->files.reset(TRY(make<FdTable>()));
+    process->working_directory = new_ref(vfs_root());
     set_default_limits(*process);
     thread_add_fpu(thread);
     signal_init_thread(thread, nullptr);

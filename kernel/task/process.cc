@@ -13,9 +13,7 @@
 // Order at the end of a process: user memory that others wait for (the TID word), resources
 // (files are closed before the parent can see the end), relatives, zombie, the parent's
 // wake-up. After that the Process may be gone at any moment.
-#include "kernel/abi/system.h"
 #include "kernel/arch/tsc.h"
-#include "kernel/base/log.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/task/job_control.h"
 
@@ -24,14 +22,6 @@ List<Process, &Process::all_link> all_processes;
 void (*session_ended)(Process& leader) = [](Process&) {};
 
 Process::Process() : start_ns(monotonic_ns()) { alarm.process = this; }
-
-Process::~Process() {
-    if (space != nullptr) space->unref();
-    if (files != nullptr) files->unref();
-    if (working_directory != nullptr) working_directory->unref();
-    if (executable != nullptr) executable->unref();
-    if (signals.actions != nullptr) signals.actions->unref();
-}
 
 Process* find_process(int32_t pid) {
     for (Process& process : all_processes) {
@@ -62,7 +52,7 @@ Result<ProcessWalk> ProcessWalk::at(int dirfd, std::string_view path) {
         walk.directory_ = new_ref(vfs_root());
     } else if (dirfd == AT_FDCWD) {
         SpinGuard guard(process.lock);
-        walk.directory_ = new_ref(process.working_directory);
+        walk.directory_ = process.working_directory;
     } else {
         FileRef file = TRY(process.files->get(dirfd));
         if (!file->inode->is_directory()) return Error(ENOTDIR);
@@ -118,18 +108,16 @@ void finish_vfork(Process& process) REQUIRES(process_tree) {
 
 // The rest goes with the zombie.
 void drop_resources(Process& process) {
-    AddressSpace* space;
-    FdTable* files;
+    Ref<AddressSpace> space;
+    Ref<FdTable> files;  // dropped first: closing may still want the space
     bool armed;
     {
         MutexGuard tree(process_tree);
-        space = std::exchange(process.space, nullptr);
-        files = std::exchange(process.files, nullptr);
+        std::swap(space, process.space);
+        std::swap(files, process.files);
         armed = process.alarm.armed.exchange(false, std::memory_order_acquire);
     }
     if (armed) timer_cancel(process.alarm);
-    if (files != nullptr) files->unref();
-    if (space != nullptr) space->unref();
 }
 
 // Init adopts the children, zombies included.
@@ -183,8 +171,7 @@ void end_process(Thread& thread, Process& process) {
 void child_changed(Process& child, int signal, SignalSource source) {
     Process& parent = *child.parent;
     if (signal != 0) post_signal(parent, signal, source);
-    parent.child_events.fetch_add(1, std::memory_order_seq_cst);
-    wake_all(parent.child_wait);
+    parent.child_events.happened();
 }
 
 void release_vfork_parent(Process& process) {
@@ -261,7 +248,7 @@ WaitResult reap(Process& self, Process& child) REQUIRES(process_tree) {
 // One look at the children. `seen`: the events that it took into account.
 Result<WaitResult> try_wait(Process& self, int32_t which, int options, uint32_t& seen) {
     MutexGuard tree(process_tree);
-    seen = self.child_events.load(std::memory_order_relaxed);
+    seen = self.child_events.now();
     bool candidates = false;
     for (Process& child : self.children) {
         if (!matches(self, child, which)) continue;
@@ -283,8 +270,6 @@ Result<WaitResult> wait_for_child(int32_t which, int options) {
         uint32_t seen;
         WaitResult result = TRY(try_wait(self, which, options, seen));
         if (result.pid != 0 || (options & WNOHANG) != 0) return result;
-        TRY(wait_until(self.child_wait, [&] {
-            return self.child_events.load(std::memory_order_relaxed) != seen;
-        }));
+        TRY(self.child_events.wait(seen));
     }
 }

@@ -8,7 +8,6 @@
 // after letting go of that; so who finds a zombie under process_tree may free it.
 #pragma once
 
-#include "kernel/abi/system.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task/fd_table.h"
@@ -27,7 +26,6 @@ struct AlarmTimer : Timer {
 
 struct Process {
     Process();
-    ~Process();  // drops the resources it still has
 
     int32_t pid = 0;
     std::atomic<int32_t> parent_pid{0};  // for getppid(2), without the lock
@@ -47,8 +45,7 @@ struct Process {
     ListLink sibling_link;                 // parent's children
     ListLink all_link;                     // all_processes, by pid
     SpinLock lock{LockRank::Process};
-    WaitQueue child_wait;                  // wait4 sleeps here
-    std::atomic<uint32_t> child_events{0}; // counts what wait4 may want to look at
+    EventCount child_events;               // what wait4 may want to look at
     // Told to vfork's parent, which sleeps in its own stop_wait, when the child has a program
     // of its own or is gone. On the parent's stack; guarded by process_tree.
     std::atomic<bool>* vfork_done = nullptr;
@@ -60,10 +57,10 @@ struct Process {
     bool stop_reported = false;            // what the parent knows; guarded by process_tree
     uint32_t stop_event = 0;               // for wait4, 0: none; guarded by process_tree
 
-    AddressSpace* space = nullptr;
-    FdTable* files = nullptr;              // shared with CLONE_FILES
-    Inode* working_directory = nullptr;    // guarded by lock
-    Inode* executable = nullptr;           // /proc/<pid>/exe; guarded by lock
+    Ref<AddressSpace> space;
+    Ref<FdTable> files;                    // shared with CLONE_FILES
+    InodeRef working_directory;            // guarded by lock
+    InodeRef executable;                   // /proc/<pid>/exe; guarded by lock
     char executable_path[256] = {};
     Terminal* terminal = nullptr;          // controlling terminal
     std::atomic<uint32_t> umask{022};

@@ -89,12 +89,9 @@ Result<ElfImage> parse_elf(std::span<const uint8_t> head, uint64_t file_size) {
     return image;
 }
 
-bool is_script(std::span<const uint8_t> head) {
-    return head.size() > 2 && head[0] == '#' && head[1] == '!';
-}
-
 Result<ScriptLine> parse_script(std::span<const uint8_t> head) {
     std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
+    if (!text.starts_with("#!")) return ScriptLine{};
     size_t end = text.find('\n');
     if (end == text.npos) end = text.size();
     if (end > kMaxScriptLine) return Error(ENOEXEC);

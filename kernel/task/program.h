@@ -35,11 +35,10 @@ Result<ElfImage> parse_elf(std::span<const uint8_t> head, uint64_t file_size);
 
 // The first line of a script, "#! interpreter [argument]", in place.
 struct ScriptLine {
-    std::string_view interpreter;
-    std::string_view argument;  // empty: none
+    std::string_view interpreter;  // empty: no script, which begins with "#!"
+    std::string_view argument;     // empty: none
 };
-// Is it a script (it begins with "#!")? ENOEXEC when its line is too long or names nothing.
-bool is_script(std::span<const uint8_t> head);
+// ENOEXEC when the line of a script is too long or names nothing.
 Result<ScriptLine> parse_script(std::span<const uint8_t> head);
 
 // Bytes on the heap, in one piece, which doubles when it is full.

@@ -10,8 +10,6 @@
 #include <bit>
 
 #include "kernel/arch/panic.h"
-#include "kernel/arch/traps.h"
-#include "kernel/base/log.h"
 #include "kernel/task/job_control.h"
 
 bool (*undefined_instruction_hook)(TrapFrame& frame) = nullptr;
@@ -72,12 +70,9 @@ void carry_out_signals(Thread& thread, TrapFrame& frame) {
         int signal = signal_deliver(thread, process.signals, frame);
         if (signal != 0) {
             DefaultAction action = default_action(signal);
-            if (action == DefaultAction::Stop) {
-                stop_process(process, signal);
-            } else {
-                bool core = action == DefaultAction::CoreDump;
-                exit_group(static_cast<uint32_t>(signal) | (core ? kCoreDumped : 0));
-            }
+            uint32_t core = action == DefaultAction::CoreDump ? kCoreDumped : 0;
+            if (action != DefaultAction::Stop) exit_group(static_cast<uint32_t>(signal) | core);
+            stop_process(process, signal);
         }
         if (process.stopped.load(std::memory_order_relaxed)) {
             wait_while_stopped(thread, process);
@@ -101,11 +96,8 @@ void post_signal(Process& process, int signal, SignalSource source) {
     if (process.threads.empty()) return;  // a zombie
     if (spares_init(process, signal)) return;
     Thread* target = nullptr;
-    for (Thread& thread : process.threads) {
-        if (!signal_accepts(thread, signal)) continue;
-        target = &thread;
-        break;
-    }
+    for (Thread& thread : process.threads)
+        if (target == nullptr && signal_accepts(thread, signal)) target = &thread;
     process.signals.sources[signal - 1].store(source, std::memory_order_relaxed);
     bool blocked = target == nullptr || (signal_mask(*target) & signal_bit(signal)) != 0;
     if (signal_post_group(process.signals, signal, blocked) && target != nullptr)

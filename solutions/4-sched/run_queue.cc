@@ -15,7 +15,6 @@
 #include "kernel/sched/run_queue.h"
 
 #include "kernel/metrics/counters.h"
-#include "kernel/sync/spinlock.h"
 
 namespace {
 

@@ -14,7 +14,6 @@
 // Each CPU has at most one request of its own under way, because its thread waits here and
 // is not preempted in the kernel. `callers` of a target says whose requests are new there.
 #include "kernel/arch/smp.h"
-#include "kernel/arch/x86.h"
 #include "kernel/mm/page_map.h"
 #include "kernel/sched/scheduler.h"
 

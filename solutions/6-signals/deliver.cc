@@ -18,8 +18,6 @@
 // Handout: handouts/6-signals.md. Contracts: kernel/signal/signal.h.
 #include <cstring>
 
-#include "kernel/abi/signal.h"
-#include "kernel/arch/x86.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/signal/signal.h"

@@ -10,8 +10,6 @@
 // that the restored mask lets through.
 //
 // Handout: handouts/6-signals.md. Contract: kernel/signal/signal.h.
-#include "kernel/abi/signal.h"
-#include "kernel/arch/x86.h"
 #include "kernel/mm/slab.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/sched/run_queue.h"

@@ -14,7 +14,6 @@
 #include <cstring>
 
 #include "kernel/arch/panic.h"
-#include "kernel/arch/x86.h"
 #include "kernel/mm/slab.h"
 #include "kernel/sched/thread.h"
 

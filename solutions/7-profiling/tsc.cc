@@ -13,7 +13,6 @@
 
 #include "kernel/arch/x86.h"
 #include "kernel/base/log.h"
-#include "kernel/base/types.h"
 #include "kernel/drivers/drivers.h"
 
 namespace {

@@ -1,7 +1,6 @@
 // The time of day (the battery-backed clock as read at boot, plus the time since), and times
 // in the forms that programs give and take.
 #pragma once
-#include "kernel/abi/system.h"
 #include "kernel/arch/tsc.h"
 #include "kernel/fs/vfs.h"
 
