@@ -21,13 +21,7 @@ FileSystem* devfs = nullptr;
 
 // ---- null, zero, full, random ----
 
-enum MemoryDevice : uint64_t {
-    kNull = 3,
-    kZero = 5,
-    kFull = 7,
-    kRandom = 8,
-    kUrandom = 9
-};
+enum MemoryDevice : uint64_t { kNull = 3, kZero = 5, kFull = 7, kRandom = 8, kUrandom = 9 };
 
 class MemoryFile final : public File {
   public:

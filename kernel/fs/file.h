@@ -149,11 +149,13 @@ class IoBuffer {
     size_t put_zeros(size_t size);
     void put_random();  // all of it, unless a signal comes after a part
     bool faulted() const { return faulted_; }
-    // What the transfer returns that stops now: done(), or EFAULT when a fault came first.
-    Result<size_t> moved() const {
-        if (done() == 0 && faulted_) return Error(EFAULT);
+    // What the transfer returns that stops now for `error`: done(), unless that is nothing.
+    Result<size_t> stop(int error) const {
+        if (done() == 0) return Error(error);
         return done();
     }
+    // ... or because all was moved, or a fault came.
+    Result<size_t> moved() const { return faulted_ ? stop(EFAULT) : done(); }
     // Un-takes `size` bytes of what was just taken or put (a short transfer further on).
     void rewind(size_t size);
 

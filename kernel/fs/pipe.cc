@@ -156,12 +156,8 @@ Result<size_t> Pipe::read(IoBuffer& buffer, bool nonblocking) {
 
 Result<size_t> Pipe::write(IoBuffer& buffer, bool nonblocking) {
     size_t total = buffer.remaining();
-    auto stop = [&](int error) -> Result<size_t> {
-        if (buffer.done() == 0) return Error(error);
-        return buffer.done();
-    };
     while (size_t left = buffer.remaining()) {
-        if (readers_.load() == 0) return stop(EPIPE);
+        if (readers_.load() == 0) return buffer.stop(EPIPE);
         {
             MutexGuard guard(write_mutex_);
             TRY(ensure_ring());
@@ -172,11 +168,11 @@ Result<size_t> Pipe::write(IoBuffer& buffer, bool nonblocking) {
         }
         if (buffer.remaining() < left) wake_all(read_wait_);
         if (buffer.remaining() == 0) break;
-        if (buffer.faulted()) return stop(EFAULT);
-        if (nonblocking) return stop(EAGAIN);
+        if (buffer.faulted()) return buffer.stop(EFAULT);
+        if (nonblocking) return buffer.stop(EAGAIN);
         Result<void> waited = wait_until(
             write_wait_, [&] { return can_write(total) || readers_.load() == 0; });
-        if (!waited.ok()) return stop(waited.error().number());
+        if (!waited.ok()) return buffer.stop(waited.error().number());
     }
     return buffer.done();
 }

@@ -144,18 +144,13 @@ Result<void> rename_locked(const WalkParent& from, const WalkParent& to, bool no
     return from.parent->rename(from.name, *moved, *to.parent, to.name, replaced.get());
 }
 
-Result<WalkParent> find_place(const WalkContext& context) {
-    WalkParent at = TRY(walk_parent(context));
-    if (at.is_special()) return Error(EBUSY);
-    return at;
-}
-
 }  // namespace
 
 Result<void> vfs_rename(const WalkContext& old_place, const WalkContext& new_place,
                         bool no_replace) {
-    WalkParent from = TRY(find_place(old_place));
-    WalkParent to = TRY(find_place(new_place));
+    WalkParent from = TRY(walk_parent(old_place));
+    WalkParent to = TRY(walk_parent(new_place));
+    if (from.is_special() || to.is_special()) return Error(EBUSY);
     if (from.parent->file_system != to.parent->file_system) return Error(EXDEV);
     InodeRef replaced;
     std::optional<MutexGuard> rename, second;

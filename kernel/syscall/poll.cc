@@ -40,9 +40,6 @@ struct PollItem {
 
 class PollSet final : public PollTable {
   public:
-    PollSet() = default;
-    PollSet(const PollSet&) = delete;
-    PollSet& operator=(const PollSet&) = delete;
     ~PollSet();
     // Room for `count` items, all empty. ENOMEM. Once.
     Result<void> reserve(size_t count);

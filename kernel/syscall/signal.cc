@@ -129,14 +129,6 @@ Result<void> sys_pause() {
 
 namespace {
 
-// kill(2) to everybody but init and the caller. Under process_tree.
-void broadcast(int signal, SignalSource source) {
-    for (Process& process : all_processes) {
-        if (process.pid == 1 || &process == &current_process()) continue;
-        if (signal != 0) post_signal(process, signal, source);
-    }
-}
-
 Result<void> signal_one_thread(int32_t pid, int32_t tid, int signal) {
     if (tid <= 0 || signal < 0 || signal > kSignalCount) return Error(EINVAL);
     Result<void> result = Error(ESRCH);
@@ -155,7 +147,13 @@ Result<void> sys_kill(int32_t pid, int signal) {
     if (signal < 0 || signal > kSignalCount) return Error(EINVAL);
     SignalSource source = {current_process().pid, SI_USER};
     MutexGuard tree(process_tree);
-    if (pid == -1) return broadcast(signal, source), Result<void>{};
+    if (pid == -1) {
+        for (Process& process : all_processes) {  // everybody but init and the caller
+            if (process.pid == 1 || &process == &current_process()) continue;
+            if (signal != 0) post_signal(process, signal, source);
+        }
+        return {};
+    }
     if (pid == INT32_MIN) return Error(ESRCH);
     if (pid <= 0) {
         int32_t group = pid == 0 ? current_process().group : -pid;

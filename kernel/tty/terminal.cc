@@ -111,59 +111,43 @@ Result<size_t> Terminal::read(IoBuffer& buffer, bool nonblocking) {
 // they have reached the reader.
 Result<size_t> Terminal::transfer(IoBuffer& buffer) {
     if (line_take_eof(line_)) return 0;
-    size_t total = 0;
     for (;;) {
         LineChunk chunk = line_next(line_, buffer.remaining());
         size_t moved = buffer.put(chunk.bytes.data(), chunk.bytes.size());
         line_consume(line_, moved);
-        total += moved;
         if (moved < chunk.bytes.size() || chunk.last) break;
     }
     room.happened();
-    if (total == 0 && buffer.faulted()) return Error(EFAULT);
-    return total;
+    return buffer.moved();
 }
 
 Result<size_t> Terminal::write(IoBuffer& buffer, bool nonblocking) {
     TRY(check_foreground(Use::Write));
-    size_t total = 0;
     for (;;) {
         const uint32_t seen = output_.now();
         {
             // Held for the whole call unless it has to wait: writes do not mix.
             MutexGuard guard(mutex_);
-            if (hung_up_) return total > 0 ? Result<size_t>(total) : Error(EIO);
-            total += write_some(buffer);
+            if (hung_up_) return buffer.stop(EIO);
+            write_some(buffer);
         }
-        if (buffer.faulted() && total == 0) return Error(EFAULT);
-        if (buffer.remaining() == 0 || buffer.faulted()) return total;
-        if (nonblocking) return total > 0 ? Result<size_t>(total) : Error(EAGAIN);
+        if (buffer.remaining() == 0 || buffer.faulted()) return buffer.moved();
+        if (nonblocking) return buffer.stop(EAGAIN);
         Result<void> slept = output_.wait(seen);
-        if (!slept.ok()) return total > 0 ? Result<size_t>(total) : slept.error();
+        if (!slept.ok()) return buffer.stop(slept.error().number());
     }
 }
 
 // Writes until the buffer is empty, its memory faults or the device is full.
-size_t Terminal::write_some(IoBuffer& buffer) {
+void Terminal::write_some(IoBuffer& buffer) {
     char chunk[kWriteChunk];
-    size_t total = 0;
-    while (buffer.remaining() > 0) {
+    while (buffer.remaining() > 0 && !buffer.faulted()) {
         size_t taken = buffer.take(chunk, sizeof chunk);
-        size_t written = 0;
-        while (written < taken) {
-            size_t n = line_write(line_, chunk + written, taken - written);
-            written += n;
-            if (n == 0) break;
-        }
-        total += written;
-        if (written < taken) {
-            buffer.rewind(taken - written);
-            break;
-        }
-        if (buffer.faulted()) break;
+        size_t written = line_write(line_, chunk, taken);
+        buffer.rewind(taken - written);
+        if (written < taken) return;
         maybe_yield();
     }
-    return total;
 }
 
 // As poll(2) sees it: with MIN and no TIME, MIN bytes (POSIX 11.1.7 leaves it open).

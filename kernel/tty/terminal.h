@@ -74,7 +74,7 @@ class Terminal {
 
   private:
     Result<size_t> transfer(IoBuffer& buffer) REQUIRES(mutex_);
-    size_t write_some(IoBuffer& buffer) REQUIRES(mutex_);
+    void write_some(IoBuffer& buffer) REQUIRES(mutex_);
     bool input_ready() REQUIRES(mutex_);
     void send_noted_signals();
 

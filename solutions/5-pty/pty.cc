@@ -78,12 +78,11 @@ class PtyPair final : public TerminalDevice {
             // In this order: what the slave wrote before its close is read before the
             // EIO.
             bool ended = slave_closed;
-            size_t moved = 0;
             {
                 MutexGuard guard(read_mutex_);
-                moved = move_out(buffer);
+                move_out(buffer);
             }
-            if (moved > 0) {
+            if (size_t moved = buffer.done()) {
                 terminal.output_ready();
                 return moved;
             }
@@ -95,28 +94,19 @@ class PtyPair final : public TerminalDevice {
     }
     Result<size_t> write(IoBuffer& buffer, bool nonblocking) {
         unsigned char chunk[kChunk];
-        size_t total = 0;
-        while (buffer.remaining() > 0) {
+        while (buffer.remaining() > 0 && !buffer.faulted()) {
             size_t taken = buffer.take(chunk, sizeof chunk);
-            size_t done = 0;
-            while (done < taken) {
-                uint32_t events = terminal.room.now();
-                size_t consumed = terminal.receive({chunk + done, taken - done});
-                done += consumed;
-                total += consumed;
-                if (done == taken) break;
-                // Full. Until a reader makes room this is what poll reports.
-                full_at_ = (1ull << 32) | events;
-                int error = EAGAIN;
-                if (!nonblocking) error = terminal.room.wait(events).error().number();
-                if (error == 0) continue;
-                buffer.rewind(taken - done);
-                return total > 0 ? Result<size_t>(total) : Error(error);
-            }
-            if (buffer.faulted()) break;
+            uint32_t events = terminal.room.now();
+            size_t consumed = terminal.receive({chunk, taken});
+            if (consumed == taken) continue;
+            buffer.rewind(taken - consumed);
+            // Full. Until a reader makes room this is what poll reports.
+            full_at_ = (1ull << 32) | events;
+            if (nonblocking) return buffer.stop(EAGAIN);
+            Result<void> slept = terminal.room.wait(events);
+            if (!slept.ok()) return buffer.stop(slept.error().number());
         }
-        if (total == 0 && buffer.faulted()) return Error(EFAULT);
-        return total;
+        return buffer.moved();
     }
     bool writable() const {
         return full_at_.load() != ((1ull << 32) | terminal.room.now());
@@ -131,20 +121,17 @@ class PtyPair final : public TerminalDevice {
 
   private:
     // Moves what there is to the reader; consumed is only what reached him.
-    size_t move_out(IoBuffer& buffer) REQUIRES(read_mutex_) {
+    void move_out(IoBuffer& buffer) REQUIRES(read_mutex_) {
         uint64_t tail = ring_.tail.load(std::memory_order_relaxed);
         uint64_t stale = stale_until_.load(std::memory_order_acquire);
         if (stale > tail) ring_commit_read(ring_, stale - tail);
-        size_t total = 0;
         while (buffer.remaining() > 0) {
             auto part = ring_read_span(ring_, buffer.remaining());
             if (part.empty()) break;
             size_t moved = buffer.put(part.data(), part.size());
             ring_commit_read(ring_, moved);
-            total += moved;
             if (moved < part.size()) break;
         }
-        return total;
     }
 
     Mutex read_mutex_{LockRank::Pipe};
