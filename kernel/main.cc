@@ -11,7 +11,6 @@
 #include "kernel/base/memory_check.h"
 #include "kernel/base/runtime.h"
 #include "kernel/drivers/drivers.h"
-#include "kernel/mm/kernel_space.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/prof/proc_files.h"
 #include "kernel/prof/sampler.h"
@@ -21,8 +20,6 @@
 BootInfo boot_info;
 
 namespace {
-
-constexpr size_t kMaxUsableRanges = 64;
 
 // Reads the loader's tables through the boot page tables, which map the first 4 GiB.
 const void* read_physical(PhysAddr address, size_t bytes) {
@@ -46,7 +43,7 @@ void read_boot_info(uint32_t magic, PhysAddr info) {
 }
 
 void memory_init() {
-    MemoryRange ranges[kMaxUsableRanges];
+    MemoryRange ranges[kMaxMemoryRanges];
     size_t count = usable_memory(boot_info, image_to_phys(kernel_start),
                                  image_to_phys(kernel_end), ranges);
     frames_init();

@@ -6,18 +6,12 @@
 #include "kernel/base/types.h"
 
 namespace pte {
-inline constexpr uint64_t kPresent = 1 << 0;
-inline constexpr uint64_t kWrite = 1 << 1;
-inline constexpr uint64_t kUser = 1 << 2;
-inline constexpr uint64_t kWriteThrough = 1 << 3;
-inline constexpr uint64_t kCacheDisable = 1 << 4;
-inline constexpr uint64_t kAccessed = 1 << 5;
-inline constexpr uint64_t kDirty = 1 << 6;
+inline constexpr uint64_t kPresent = 1 << 0, kWrite = 1 << 1, kUser = 1 << 2;
+inline constexpr uint64_t kWriteThrough = 1 << 3, kCacheDisable = 1 << 4;
+inline constexpr uint64_t kAccessed = 1 << 5, kDirty = 1 << 6;
 inline constexpr uint64_t kLarge = 1 << 7;   // PS: this entry maps 2 MiB or 1 GiB
 inline constexpr uint64_t kGlobal = 1 << 8;  // survives a CR3 load
-inline constexpr uint64_t kSoftware0 = 1 << 9;
-inline constexpr uint64_t kSoftware1 = 1 << 10;
-inline constexpr uint64_t kSoftware2 = 1 << 11;
+inline constexpr uint64_t kSoftware0 = 1 << 9, kSoftware1 = 1 << 10, kSoftware2 = 1 << 11;
 inline constexpr uint64_t kNoExecute = 1ull << 63;
 inline constexpr uint64_t kAddressMask = 0x000ffffffffff000;
 }  // namespace pte

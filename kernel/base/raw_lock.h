@@ -40,7 +40,6 @@ class RawGuard {
     explicit RawGuard(RawLock& lock) : lock_(lock), flags_(lock.lock()) {}
     ~RawGuard() { lock_.unlock(flags_); }
     RawGuard(const RawGuard&) = delete;
-    RawGuard& operator=(const RawGuard&) = delete;
 
   private:
     RawLock& lock_;

@@ -1,4 +1,6 @@
-// AddressSpace: its life, its regions, and page faults. The mmap family is mapping.cc.
+// AddressSpace: its life, its regions, and page faults; and what a change of page tables leaves
+// to do (TlbBatch), with the calling CPU's share of it. The mmap family is mapping.cc, the other
+// CPUs' share lab 4's shootdown.cc.
 //
 // Regions stand in a list, sorted by address. A search walks it from where the last one
 // ended (finger_): the next fault or call is mostly in the same region or near it.
@@ -14,7 +16,6 @@
 #include <algorithm>
 
 #include "kernel/base/ref.h"
-#include "kernel/mm/kernel_space.h"
 #include "kernel/mm/slab.h"
 
 namespace {
@@ -291,5 +292,47 @@ void AddressSpace::populate(VirtAddr address, uint64_t size, Access access) {
         }
         for (VirtAddr page = from; page < to; page += kPageSize)
             if (resolve_fault(*this, *region, page, access) != FaultError::None) return;
+    }
+}
+
+// ---- TlbBatch ----
+
+TlbBatch::~TlbBatch() { ASSERT(page_count_ == 0 && shared_count_ == 0 && frames_.empty()); }
+
+void TlbBatch::free_after(Frame* frame) {
+    // The only reference is the one that was in the page tables: nobody else can find the
+    // frame, so its link is free for us.
+    if (frame->references.load(std::memory_order_acquire) == 1) {
+        frames_.push_back(frame);
+        return;
+    }
+    if (shared_count_ == kMaxShared) {
+        if (space_ != nullptr) tlb_shootdown(*space_, *this);
+        else tlb_shootdown_kernel(*this);
+    }
+    shared_[shared_count_++] = frame;
+}
+
+void TlbBatch::finish() {
+    while (Frame* frame = frames_.pop_front()) frame_unref(frame);
+    for (uint32_t i = 0; i < shared_count_; ++i) frame_unref(shared_[i]);
+    page_count_ = shared_count_ = 0;
+    kernel_pages_ = false;
+}
+
+void tlb_flush_local(const TlbBatch& batch) {
+    constexpr uint64_t kCr4Pge = 1 << 7;  // global pages enabled (Intel SDM vol. 3, 2.5)
+    if (!batch.everything()) {
+        for (uint32_t i = 0; i < batch.page_count(); ++i) x86::invlpg(batch.page(i));
+        count_event(Event::TlbPageFlushes, batch.page_count());
+        return;
+    }
+    uint64_t cr4 = x86::read_cr4();
+    if (batch.has_kernel_pages() && (cr4 & kCr4Pge) != 0) {
+        x86::write_cr4(cr4 & ~kCr4Pge);
+        x86::write_cr4(cr4);
+    } else {
+        x86::write_cr3(x86::read_cr3());
+        count_event(Event::Cr3Loads);
     }
 }

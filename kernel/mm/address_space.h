@@ -70,7 +70,6 @@ class AddressSpace : public ActiveSpace, public SpaceLayout {
   public:
     // One reference, an empty user half.
     static Result<AddressSpace*> create();
-    AddressSpace() = default;  // create() is how to make one
     ~AddressSpace();
     void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
     // The last reference unmaps everything and frees the tables. May sleep.

@@ -11,7 +11,7 @@
 // Locks: space_lock (rank KernelSpace) guards the kernel's page map and the vmap bitmap. A
 // shootdown waits for other CPUs, so it happens without the lock, between taking the pages
 // out and giving the addresses back.
-#include "kernel/mm/kernel_space.h"
+#include "kernel/mm/page_map.h"
 
 #include <algorithm>
 #include <iterator>

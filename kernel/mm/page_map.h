@@ -25,8 +25,6 @@ class TlbBatch {
 
     // For user pages: the space that is being changed. nullptr: the kernel's.
     explicit TlbBatch(ActiveSpace* space = nullptr) : space_(space) {}
-    TlbBatch(const TlbBatch&) = delete;
-    TlbBatch& operator=(const TlbBatch&) = delete;
     ~TlbBatch();  // asserts that nothing is left to do
 
     void add_page(VirtAddr page) {
@@ -59,7 +57,7 @@ class TlbBatch {
     List<Frame, &Frame::link> frames_;
 };
 
-// Invalidates the batch's pages on the calling CPU (kernel/mm/tlb.cc): INVLPG each, or a CR3
+// Invalidates the batch's pages on the calling CPU (address_space.cc): INVLPG each, or a CR3
 // load for everything; global pages survive that, so for everything of the kernel CR4.PGE is
 // toggled (Intel SDM vol. 3, 4.10.4.1). Interrupts off.
 void tlb_flush_local(const TlbBatch& batch);
@@ -155,3 +153,20 @@ inline constexpr size_t kTableEntries = 512;
 inline constexpr size_t leaf_index(VirtAddr address) {
     return (address >> kPageShift) % kTableEntries;
 }
+
+// ---- The kernel's own half of every address space: image (W^X), direct map, vmap area ----
+
+// Builds the final kernel map (text RX, rodata R, data RW+NX, direct map of all RAM with
+// large pages RW+NX, no identity map; all top-level entries of the kernel half present, so
+// that later address spaces share them for good) and loads it on the boot CPU.
+void kernel_space_init();
+PageMap& kernel_map();
+
+// Pages of kernel memory, contiguous in the vmap area, with an unmapped guard page before
+// and after; contents unknown. ENOMEM. Freed ones are kept for reuse; many of them are
+// unmapped together, with a flush on all CPUs.
+Result<void*> vmap_alloc(size_t pages);
+void vmap_free(void* address, size_t pages);
+// Unmaps runs that were freed and are kept for the next user, until `rest` pages are left.
+// Thread context, no spin lock.
+void vmap_reclaim(uint64_t rest);

@@ -18,9 +18,6 @@ class PageStore {
     static constexpr uint32_t kMaxHeight = 4;  // 512^4 pages: 2^48 bytes
     static constexpr uint64_t kMaxPages = 1ull << (9 * kMaxHeight);
 
-    PageStore() = default;
-    PageStore(const PageStore&) = delete;
-    PageStore& operator=(const PageStore&) = delete;
     ~PageStore() { resize(0); }
 
     // The page with a reference for the caller; nullptr: a hole, or beyond the end.

@@ -20,7 +20,7 @@
 
 #include "kernel/arch/smp.h"
 #include "kernel/base/memory_check.h"
-#include "kernel/mm/kernel_space.h"
+#include "kernel/mm/page_map.h"
 
 namespace {
 
@@ -149,6 +149,12 @@ void free_pages(void* block, size_t size) {
     else frame_unref(frame_of(virt_to_phys(block)));
 }
 
+void drain_this_cpu(void*) {
+    for (size_t index = 0; index < kClasses; ++index)
+        drain(cpu_magazines[this_cpu().id].magazines[index], classes[index], 0);
+    frames_drain_cache();
+}
+
 }  // namespace
 
 void slab_init() {
@@ -200,14 +206,6 @@ void kfree(void* object, size_t size) {
     memory_forbid(object, classes[index].size, Forbidden::FreedObject);
     magazine.objects[magazine.count++] = object;
 }
-
-namespace {
-void drain_this_cpu(void*) {
-    for (size_t index = 0; index < kClasses; ++index)
-        drain(cpu_magazines[this_cpu().id].magazines[index], classes[index], 0);
-    frames_drain_cache();
-}
-}  // namespace
 
 uint64_t memory_reclaim() {
     vmap_reclaim(0);

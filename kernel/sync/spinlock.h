@@ -55,8 +55,6 @@ inline void check_may_sleep(const char*) {}
 class CAPABILITY("spinlock") SpinLock {
   public:
     explicit constexpr SpinLock(LockRank rank) : rank_(rank) {}
-    SpinLock(const SpinLock&) = delete;
-    SpinLock& operator=(const SpinLock&) = delete;
 
     // Interrupts must be off already; SpinGuard sees to it.
     void lock() ACQUIRE() {
@@ -100,7 +98,6 @@ class SCOPED_CAPABILITY SpinGuard {
     explicit SpinGuard(SpinLock& lock) ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
     ~SpinGuard() RELEASE() { lock_.unlock(); }
     SpinGuard(const SpinGuard&) = delete;
-    SpinGuard& operator=(const SpinGuard&) = delete;
 
   private:
     InterruptsOff off_;  // constructed first, destroyed last
@@ -113,7 +110,6 @@ class SCOPED_CAPABILITY SpinHold {
     explicit SpinHold(SpinLock& lock) ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
     ~SpinHold() RELEASE() { lock_.unlock(); }
     SpinHold(const SpinHold&) = delete;
-    SpinHold& operator=(const SpinHold&) = delete;
 
   private:
     SpinLock& lock_;

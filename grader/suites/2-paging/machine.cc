@@ -5,7 +5,6 @@
 
 #include "kernel/arch/x86.h"
 #include "kernel/metrics/counters.h"
-#include "kernel/mm/kernel_space.h"
 #include "kernel/sched/scheduler.h"
 
 // ---- What the units and kernel/mm link against ----
