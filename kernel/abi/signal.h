@@ -22,19 +22,19 @@ struct SigAction {
 struct SignalContext {
     // r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags
     uint64_t registers[18];
-    uint16_t cs, gs, fs, ss;
+    uint16_t cs, gs = 0, fs = 0, ss;
     uint64_t error, trap, old_mask, cr2;
     uint64_t fpu_state;  // user address, 0: none saved
-    uint64_t reserved[8];
+    uint64_t reserved[8] = {};
 };
 static_assert(sizeof(SignalContext) == 256);
 
 struct UserContext {
     uint64_t flags;
-    uint64_t link;
+    uint64_t link = 0;
     uint64_t stack_address;  // stack_t: the alternate stack in force before the handler
     uint32_t stack_flags;
-    uint32_t stack_padding;
+    uint32_t stack_padding = 0;
     uint64_t stack_size;
     SignalContext context;
     uint64_t mask;  // to be restored by rt_sigreturn

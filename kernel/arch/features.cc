@@ -126,10 +126,6 @@ void fpu_init_area(void* area) {
     if (fpu_use_xsave != 0) state.components = kX87AndSse;
 }
 
-void fpu_copy_area(void* to, const void* from) {
-    memcpy(to, from, cpu_features.xsave_size);
-}
-
 void fpu_make_loadable(void* area, const void* saved) {
     Area& state = *static_cast<Area*>(area);
     uint32_t mask = static_cast<const Area*>(saved)->mxcsr_mask;

@@ -152,8 +152,6 @@ extern "C" uint8_t fpu_use_xsave;
 // gives a new program: all registers zero, x87 control word 0x37f, MXCSR 0x1f80 (System V
 // ABI, 3.4.1).
 void fpu_init_area(void* area);
-// Copies one area to another (fork, signal frames).
-void fpu_copy_area(void* to, const void* from);
 // Makes any bytes an area that fpu_restore loads without a fault (Intel SDM vol. 1, 13.8.1):
 // reserved bits of MXCSR, components that are off, and the header's reserved bytes become 0.
 // `saved`: an area that fpu_save wrote, which says what bits MXCSR has here.

@@ -46,34 +46,66 @@ void finish_interrupted_call(Thread& thread, TrapFrame& frame, const abi::SigAct
     frame.vector = 0;  // decided, once
 }
 
-void fill_context(abi::SignalContext& context, const TrapFrame& frame) {
-    context = {};
-    for (size_t i = 0; i < std::size(kContextOrder); i++)
-        context.registers[i] = frame.*kContextOrder[i];
-    context.cs = static_cast<uint16_t>(frame.cs);
-    context.ss = static_cast<uint16_t>(frame.ss);
-    context.error = frame.error;
-    context.trap = frame.vector;
+// XSAVE of `size` bytes into user memory, and kFpXstateMagic2 behind them. False when a
+// fault there cannot be resolved.
+bool xsave_to_user(VirtAddr address, uint64_t size) {
+    int failed = 1;
+    if (user_copy_smap != 0) asm volatile("stac" ::: "memory");
+    asm volatile(
+        "1: movl %[magic], (%[area], %[size])\n"
+        "2: xsave64 (%[area])\n"
+        "xorl %[failed], %[failed]\n"
+        "3: .pushsection .fixups, \"a\"; .quad 1b, 3b, 2b, 3b; .popsection"
+        : [failed] "+r"(failed)
+        : [area] "r"(address), [size] "r"(size), [magic] "i"(abi::kFpXstateMagic2), "a"(~0u),
+          "d"(~0u)
+        : "memory", "cc");
+    if (user_copy_smap != 0) asm volatile("clac" ::: "memory");
+    return failed == 0;
 }
 
-// Saves the FPU registers at `address` with the marks that tell unwinders its size.
+// Saves the FPU registers at `address` with the marks that tell unwinders its size: one in
+// bytes that XSAVE leaves to software, before its header, of which it writes no more than
+// the first word; one behind all.
 Result<void> save_fpu(Thread& thread, VirtAddr address) {
-    {
+    uint32_t size = cpu_features.xsave_size;
+    if (fpu_use_xsave == 0) {
         InterruptsOff off;
         fpu_save(thread.fpu);
+        return copy_to_user(address, thread.fpu, size);
     }
-    uint32_t size = cpu_features.xsave_size;
-    TRY(copy_to_user(address, thread.fpu, size));
-    if (fpu_use_xsave == 0) return {};
-    constexpr uint64_t kSoftwareBytes = 464;  // of the legacy region, free for software
     struct {
+        uint64_t reserved[2];
         uint32_t magic, extended_size;
         uint64_t features;
         uint32_t size, padding[7];
-    } mark = {abi::kFpXstateMagic1, size + 4, cpu_features.xcr0, size, {}};
-    static_assert(sizeof mark == 48);
-    TRY(copy_to_user(address + kSoftwareBytes, &mark, sizeof mark));
-    return copy_to_user(address + size, &abi::kFpXstateMagic2, sizeof(uint32_t));
+        uint64_t header[8];
+    } middle = {{}, abi::kFpXstateMagic1, size + 4, cpu_features.xcr0, size, {}, {}};
+    constexpr uint64_t kMiddle = 448;
+    if (!is_user_range(address, size + 4)) return Error(EFAULT);
+    TRY(copy_to_user(address + kMiddle, &middle, sizeof middle));
+    return xsave_to_user(address, size) ? Result<void>{} : Error(EFAULT);
+}
+
+abi::UserContext context_of(const TrapFrame& frame, const Thread& thread,
+                            const SignalStack& stack, VirtAddr fpu, SignalSet mask) {
+    abi::UserContext user;
+    user.flags = fpu_use_xsave != 0 ? abi::kUcFpXstate : 0;
+    user.stack_address = stack.address;
+    user.stack_flags = stack.flags;
+    user.stack_size = stack.size;
+#pragma GCC unroll 18
+    for (size_t i = 0; i < std::size(kContextOrder); i++)
+        user.context.registers[i] = frame.*kContextOrder[i];
+    user.context.cs = static_cast<uint16_t>(frame.cs);
+    user.context.ss = static_cast<uint16_t>(frame.ss);
+    user.context.error = frame.error;
+    user.context.trap = frame.vector;
+    user.context.old_mask = mask;
+    user.context.cr2 = thread.fault_address;
+    user.context.fpu_state = fpu;
+    user.mask = mask;
+    return user;
 }
 
 Result<void> call_handler(Thread& thread, TrapFrame& frame, int signal,
@@ -86,18 +118,8 @@ Result<void> call_handler(Thread& thread, TrapFrame& frame, int signal,
     // At the handler's first instruction RSP is 8 below a multiple of 16, as after a CALL.
     VirtAddr top = round_down(fpu - sizeof(abi::SignalFrame), 16) - 8;
 
-    abi::SignalFrame saved = {};
-    saved.return_address = action.restorer;
-    saved.user.flags = fpu_use_xsave != 0 ? abi::kUcFpXstate : 0;
-    saved.user.stack_address = stack.address;
-    saved.user.stack_flags = stack.flags;
-    saved.user.stack_size = stack.size;
-    fill_context(saved.user.context, frame);
-    saved.user.context.fpu_state = fpu;
-    saved.user.context.old_mask = old_mask;
-    saved.user.mask = old_mask;
-    saved.user.context.cr2 = thread.fault_address;
-    saved.info = signal_info(thread, signal_group(thread), signal);
+    abi::SignalFrame saved = {action.restorer, context_of(frame, thread, stack, fpu, old_mask),
+                              signal_info(thread, signal_group(thread), signal)};
     TRY(save_fpu(thread, fpu));
     TRY(copy_to_user(top, &saved, sizeof saved));
 

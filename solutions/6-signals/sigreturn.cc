@@ -10,7 +10,6 @@
 // that the restored mask lets through.
 //
 // Handout: handouts/6-signals.md. Contract: kernel/signal/signal.h.
-#include "kernel/mm/slab.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/signal/signal.h"
@@ -22,21 +21,16 @@ constexpr uint64_t kUserFlags = 0x50dd5 & ~0x200ull;
 constexpr uint64_t kFixedFlags = 0x202;  // bit 1 always, IF
 
 Result<void> restore_fpu(Thread& thread, VirtAddr address) {
-    size_t size = cpu_features.xsave_size;
-    void* area = kmalloc(size);
-    if (area == nullptr) return Error(ENOMEM);
-    Result<void> copied = copy_from_user(area, address, size);
-    if (copied.ok()) {
-        fpu_make_loadable(area, thread.fpu);
-        InterruptsOff off;
-        fpu_copy_area(thread.fpu, area);
-        fpu_restore(thread.fpu);
-    }
-    kfree(area, size);
-    return copied;
+    alignas(64) unsigned char area[1024];  // not thread.fpu: the copy may sleep
+    ASSERT(cpu_features.xsave_size <= sizeof area);
+    TRY(copy_from_user(area, address, cpu_features.xsave_size));
+    fpu_make_loadable(area, thread.fpu);
+    fpu_restore(area);
+    return {};
 }
 
 void restore_registers(TrapFrame& frame, const abi::SignalContext& context) {
+#pragma GCC unroll 18
     for (size_t i = 0; i < std::size(kContextOrder); i++)
         frame.*kContextOrder[i] = context.registers[i];
     frame.rflags = (frame.rflags & kUserFlags) | kFixedFlags;
@@ -50,15 +44,12 @@ void restore_registers(TrapFrame& frame, const abi::SignalContext& context) {
 
 Result<uint64_t> signal_return(Thread& thread, TrapFrame& frame) {
     // The handler's RET took the return address off.
-    UserIn<abi::SignalFrame> source(frame.rsp - sizeof(uint64_t));
-    Result<abi::SignalFrame> saved = source.read();
-    const SignalGroup& group = signal_group(thread);
-    if (saved.ok()) {
-        const abi::UserContext& user = saved.value().user;
+    abi::UserContext user;
+    if (copy_from_user(&user, frame.rsp, sizeof user).ok()) {
         VirtAddr fpu = user.context.fpu_state;
         if (fpu == 0 || restore_fpu(thread, fpu).ok()) {
             restore_registers(frame, user.context);
-            signal_set_mask(thread, group, user.mask);
+            signal_set_mask(thread, signal_group(thread), user.mask);
             thread.set_attention(kAttentionSignal);
             return frame.rax;
         }

@@ -357,7 +357,7 @@ void catch_signal(int signal, int flags) {
 void test_stop() {
     int ends[2];
     check_works("pipe_to_child", pipe(ends));
-    catch_signal(SIGCHLD, 0);
+    catch_signal(SIGCHLD, SA_RESTART);
     pid_t child = start_child([&] {
         char byte;
         close(ends[1]);
@@ -383,7 +383,7 @@ void test_stop() {
         while (caught == 0) sleep_ms(1);  // Linux tells after wait4 could see it
         check("told_of_continue", caught > 0 && caught_info.si_code == CLD_CONTINUED);
     }
-    catch_signal(SIGCHLD, SA_NOCLDSTOP);
+    catch_signal(SIGCHLD, SA_NOCLDSTOP | SA_RESTART);
     caught = 0;
     kill(child, SIGSTOP);
     check_equal("wait_untold", child, waitpid(child, &status, WUNTRACED));
