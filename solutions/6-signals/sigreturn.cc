@@ -24,6 +24,7 @@ Result<void> restore_fpu(Thread& thread, VirtAddr address) {
     alignas(64) unsigned char area[1024];  // not thread.fpu: the copy may sleep
     ASSERT(cpu_features.xsave_size <= sizeof area);
     TRY(copy_from_user(area, address, cpu_features.xsave_size));
+    fpu_save(thread.fpu);  // for its MXCSR mask; the registers are replaced anyway
     fpu_make_loadable(area, thread.fpu);
     fpu_restore(area);
     return {};
