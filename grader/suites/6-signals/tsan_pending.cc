@@ -1,6 +1,7 @@
 // Lab 6, pending.cc with several at work: others post while the thread takes, changes its
 // mask and looks. TSan sees what is touched without an order.
 #include <atomic>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -10,10 +11,10 @@ namespace {
 
 constexpr int kRounds = 2000;
 
-// Each poster owns some signals, posts one of them and waits until it was taken; a post that
-// is lost is one that nobody waits for in vain for longer than kPatience looks.
+// Each poster owns some signals, posts one of them and waits until it was taken: in vain for
+// kPatience, and it was lost.
 constexpr int kPosters = 3, kEach = 8, kFirst = 35;
-constexpr uint64_t kPatience = 5'000'000;
+constexpr std::chrono::seconds kPatience{5};
 
 struct Arrivals {
     std::atomic<uint32_t> count[65] = {};
@@ -27,9 +28,10 @@ void post_all(Arrivals& arrivals, int me, Post post) {
         int signal = kFirst + me * kEach + n % kEach;
         uint32_t before = arrivals.count[signal].load();
         post(signal);
-        for (uint64_t looks = 0; arrivals.count[signal].load() == before; looks++) {
-            if (looks > 100) std::this_thread::yield();
-            if (looks > kPatience) arrivals.lost = true;
+        auto limit = std::chrono::steady_clock::now() + kPatience;
+        while (arrivals.count[signal].load() == before) {
+            std::this_thread::yield();
+            if (std::chrono::steady_clock::now() > limit) arrivals.lost = true;
             if (arrivals.lost) return;
         }
     }
