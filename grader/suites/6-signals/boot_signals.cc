@@ -298,7 +298,7 @@ double judge_figure(const Guest& guest, const char* name) {
 FIGURE_TEST(signal_check) {
     unsigned long query = 0, look = 0;
     ASSERT_EQ(sscanf(guest.text("check_raw").c_str(), "%lu %lu", &query, &look), 2);
-    EXPECT_GE(look, query) << "a call that looks cannot be cheaper than one that does not";
+    // Beyond a call that copies out as many bytes and does not look; it may be dearer itself.
     figure((static_cast<double>(look) - static_cast<double>(query)) / 100, "instructions");
 }
 

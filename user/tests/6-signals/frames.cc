@@ -150,7 +150,8 @@ loop_2_end:
 handler_entry:
     movq %rsp, entry_rsp(%rip)
     pushfq
-    popq entry_flags(%rip)
+    popq %rax
+    orq %rax, entry_flags(%rip)  # of all calls
     cld
     subq $8, %rsp
     call handle

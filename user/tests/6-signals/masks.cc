@@ -168,7 +168,7 @@ void test_suspend() {
     catch_signal(SIGUSR2);
     Set blocked = bit(SIGUSR1) | bit(SIGUSR2) | bit(SIGHUP);
     set_mask(blocked);
-    kill(getpid(), SIGUSR1);  // pending before the call: it must not sleep
+    syscall(SYS_tgkill, getpid(), getpid(), SIGUSR1);  // before the call: it must not sleep
     kill(getpid(), SIGUSR2);  // stays blocked
     calls = 0;
     check_fails("suspend.pending_ends_it", EINTR, suspend(bit(SIGUSR2) | bit(SIGINT)));
