@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "kernel/mm/slab.h"
 #include "kernel/signal/signal.h"
 
 // What a host thread that posts or takes signals runs on: a spin lock turns interrupts off.
@@ -19,13 +20,10 @@ struct HostCpu {
 class Target {
   public:
     Target() {
-        group.actions = SignalActions::create().value();
+        group.actions.reset(make<SignalActions>().value());
         signal_init_thread(thread, nullptr);
     }
-    ~Target() {
-        signal_destroy_thread(thread);
-        group.actions->unref();
-    }
+    ~Target() { signal_destroy_thread(thread); }
     void act(int signal, uint64_t handler) {
         abi::SigAction action = {};
         action.handler = handler;
