@@ -1,7 +1,8 @@
 #!/bin/bash
-# Debian's own dynamic dash, lua5.4 and sqlite3, unmodified, with their libraries: the same
-# scripts run on this machine and in the guest, and must print the same. Prints a line a
-# program; exits 1 when one differs.
+# Debian's own dynamic dash, lua5.4, sqlite3, bash and python3, unmodified, with their
+# libraries: the same scripts run on this machine and in the guest, and must print the same.
+# What the scripts call besides is busybox on both sides. Prints a line a program; exits 1 when
+# one differs.
 #   grader/checks/programs.sh [options of `mello run`, e.g. --smp 2]
 set -eu
 cd "$(dirname "$0")/../.."
@@ -9,15 +10,22 @@ mello=build/bin/mello
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-grader/tools/bundle.sh "$work/extra" /usr/bin/dash /usr/bin/lua5.4 /usr/bin/sqlite3
-mkdir -p "$work/extra/programs"
+grader/tools/bundle.sh "$work/extra" /usr/bin/dash /usr/bin/lua5.4 /usr/bin/sqlite3 /usr/bin/bash
+# What the script imports; pickle and others name more at run time.
+modules=$(sed -n 's/^import //p' grader/programs/work.py)
+grader/tools/bundle_python.sh "$work/extra" $modules _posixsubprocess _decimal traceback
+mkdir -p "$work/extra/programs" "$work/bin"
+cp /bin/busybox "$work/bin/"
+"$work/bin/busybox" --install -s "$work/bin"
+ln -s /usr/bin/bash "$work/bin/bash"
 cp grader/programs/* "$work/extra/programs/"
 
 failed=0
 # try NAME COMMAND: {} stands for the folder with the scripts.
 try() {
     local name=$1 command=$2 start=$SECONDS
-    bash -c "cd /tmp; ${command//\{\}/$PWD/grader/programs}" > "$work/host" 2>&1
+    PATH=$work/bin bash -c "cd /tmp; ${command//\{\}/$PWD/grader/programs}" > "$work/host" \
+        2> "$work/errors" < /dev/null || true
     if ! "$mello" run --extra "$work/extra" --timeout 120 "${options[@]}" -- \
         "cd /tmp; ${command//\{\}//programs}" > "$work/guest" 2> "$work/errors"; then
         echo "FAIL $name: the guest's command failed"
@@ -36,4 +44,6 @@ options=("$@")
 try dash '/usr/bin/dash {}/dash.sh'
 try lua5.4 '/usr/bin/lua5.4 {}/work.lua'
 try sqlite3 'rm -f work.db; /usr/bin/sqlite3 work.db < {}/work.sql && rm work.db'
+try bash '/usr/bin/bash -c ". {}/work.bash"; echo status $?'
+try python3 '/usr/bin/python3 -I {}/work.py'
 exit $failed

@@ -51,7 +51,8 @@ std::vector<Part> common_parts(uint64_t seed) {
         {"jobs", 60, "for n in 1 2 4; do " + run + "--smp $n -- /tests/jobs || exit 1; done"},
         {"threads", 60, "for n in 1 2 4; do " + run + "--smp $n -- "
                         "'/tests/threads-musl && /tests/threads-glibc' || exit 1; done"},
-        {"programs", 120, "grader/checks/programs.sh --smp 2"},
+        {"applets", 120, "grader/checks/applets.sh --smp 2"},
+        {"programs", 180, "grader/checks/programs.sh --smp 2"},
         {"rewind", 60, "grader/checks/rewind.sh"},
         {"shell", 60,
          "make build/bin/shell-tests && grader/checks/shell.sh && "

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Copies programs of this machine, with the dynamic loader and every library they need, into
+# Copies programs (and libraries) of this machine, with the dynamic loader and every library they need, into
 # a folder that EXTRA= lays over the guest's root:
 #   grader/tools/bundle.sh build/extra /usr/bin/lua5.4 /usr/bin/sqlite3
 set -eu
@@ -14,7 +14,7 @@ copy() {
 }
 
 for program in "$@"; do
-    [ -x "$program" ] || { echo "$0: no program $program (make deps installs it)" >&2; exit 1; }
+    [ -f "$program" ] || { echo "$0: no program $program (make deps installs it)" >&2; exit 1; }
     copy "$program"
     # ldd prints "name => path (address)", and the loader as "path (address)".
     ldd "$program" | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }' |

@@ -54,7 +54,8 @@ class Pipe final : public Inode {
     Result<File*> open_end(Inode& node, uint32_t flags);
     // The same without waiting.
     Result<File*> make_end(Inode& node, uint32_t flags);
-    Result<File*> open(uint32_t flags) override { return open_end(*this, flags); }
+    // Of pipe(2), by /dev/fd/N: its other side was there, and may be gone.
+    Result<File*> open(uint32_t flags) override { return make_end(*this, flags); }
 
   private:
     friend class PipeFile;

@@ -140,6 +140,7 @@ Result<void> sys_fsync(int fd) {
     return file->seekable() ? Result<void>() : Result<void>(Error(EINVAL));
 }
 Result<void> sys_sync() { return {}; }
+Result<void> sys_listxattr() { return Error(EOPNOTSUPP); }
 
 Result<void> sys_ftruncate(int fd, int64_t size) {
     FileRef file = TRY(files().get(fd));

@@ -307,9 +307,19 @@ class Exec {
         process_.exit_signal = SIGCHLD;
         process_.signals.actions->reset_handlers();
         process_.files->close_for_exec();
+        // /proc/<pid>/exe is absolute: static programs of glibc insist on it.
+        char path[sizeof process_.executable_path];
+        size_t length = 0;
+        if (binary_[0] != '/') {
+            auto found = vfs_path_of(vfs_root(), process_.working_directory.get(), path,
+                                     sizeof path - 2);
+            if (found.ok()) length = found.value();
+            path[length++] = '/';
+        }
+        copy_string(path + length, binary_, sizeof path - length);
         SpinGuard guard(process_.lock);
         std::swap(process_.executable, file_.inode);
-        copy_string(process_.executable_path, binary_, sizeof process_.executable_path);
+        copy_string(process_.executable_path, path, sizeof process_.executable_path);
     }
 
     void reset_thread(Thread& thread) {
