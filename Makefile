@@ -70,7 +70,7 @@ include $(wildcard user/user.mk)
 include grader/grader.mk
 
 # ---- Targets ----
-.PHONY: all kernel deps qemu bochs run debug rewind grade mutants baseline check proof lines layers clean help
+.PHONY: all kernel deps qemu bochs run debug rewind flame grade mutants baseline check proof lines layers clean help
 .PHONY: variant-units FORCE
 
 all: $(KERNEL) $(BUILD)/mello.elf $(INITRAMFS) $(ISO) $(MELLO)
@@ -99,6 +99,10 @@ debug: $(RUN_NEEDS)
 rewind: $(RUN_NEEDS)
 	$(if $(CMD),,$(error say what to record: make rewind CMD='/tests/posix'))
 	@$(MELLO) rewind $(MACHINE) --timeout $(TIMEOUT) $(ARGS) -- "$$CMD"
+
+flame: $(RUN_NEEDS)
+	$(if $(CMD),,$(error say what to profile: make flame CMD='ls -lR /'))
+	@$(MELLO) flame $(MACHINE) --timeout $(TIMEOUT) -- "$$CMD"
 
 # LAB_n=... choose what is graded; LAB= and TEST= narrow it down. Release profile always.
 LAB_CHOICES = $(foreach n,$(LABS),$(if $(filter-out ref,$(LAB_$n)),LAB_$n=$(LAB_$n)))
@@ -146,6 +150,7 @@ make qemu | make bochs   interactive, on this terminal
 make run CMD='...'       boots headless, runs CMD in the guest's shell, prints its output
 make debug               QEMU under gdb, with symbols and helpers (see .gdbinit)
 make rewind CMD='...'    records a run of CMD, then replays it in gdb, which can step backwards
+make flame CMD='...'      profiles CMD in the guest: build/flame/stacks.folded and flame.svg
 make grade [LAB=3] [TEST=name]
                          grades this tree; scorecard, build/grade/*.json (SEED=n repeats a run)
 make mutants [LAB=3]     every planted mistake must be caught by the suite of its lab

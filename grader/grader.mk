@@ -129,7 +129,7 @@ $(foreach n,$(LABS),$(eval $(call suite,$n)))
 KERNEL_TESTS := $(BUILD)/host/kernel-tests
 KERNEL_TEST_OBJECTS := $(patsubst %.cc,$(BUILD)/obj/host/asan/%.o,\
   $(wildcard grader/suites/host/common/*.cc) kernel/fs/cpio.cc kernel/fs/path.cc \
-  kernel/mm/host_slab.cc kernel/base/host_panic.cc solutions/7-profiling/dir_index.cc)
+  kernel/base/host_panic.cc)
 $(KERNEL_TESTS): $(KERNEL_TEST_OBJECTS)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)

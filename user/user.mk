@@ -5,6 +5,7 @@
 # What becomes a program, and where it is installed in the guest:
 #   user/init/*.cc              one program   /init
 #   user/sh/*.cc                one program   /bin/mello-sh, our own shell
+#   user/prof/*.cc              one program   /bin/prof, the profiler
 #   user/power/*.cc             one program   /sbin/poweroff (halt and reboot are links to it)
 #   user/tests/common/x.cc      a program each  /tests/x
 #   user/tests/common/x/*.cc    one program   /tests/x
@@ -20,7 +21,8 @@
 #   USER_PROGRAMS  the linked programs with symbols (for gdb), under build/user/root as installed
 #
 # The archive is written by cpio with numbers of our own choosing: names sorted, mtime 0, owner
-# root, inodes renumbered, so it needs neither root nor fakeroot. Programs are stripped in it.
+# root, inodes renumbered, so it needs neither root nor fakeroot. Programs keep their symbols in
+# it, for prof, but not what gdb reads.
 
 INITRAMFS := $(BUILD)/initramfs.cpio
 USER_PROGRAMS :=
@@ -93,6 +95,7 @@ endef
 
 $(eval $(call user_program,/init,$(sort $(wildcard user/init/*.cc)),musl))
 $(eval $(call user_program,/bin/mello-sh,$(sort $(wildcard user/sh/*.cc)),musl))
+$(eval $(call user_program,/bin/prof,$(sort $(wildcard user/prof/*.cc)),musl))
 $(eval $(call user_program,/sbin/poweroff,$(sort $(wildcard user/power/*.cc)),musl))
 $(foreach libc,musl glibc,$(eval $(call \
     user_program,/tests/threads-$(libc),user/tests/common/threads.cc,$(libc),$(user_lib_$(libc)))))
@@ -121,7 +124,7 @@ $(INITRAMFS): $(USER_PROGRAMS) $(user_files) $(user_out)/contents $(user_busybox
 	    ln -s poweroff sbin/halt && ln -s poweroff sbin/reboot
 	$(Q)cd $(user_out)/root && \
 	    cp --parents $(patsubst $(user_out)/root/%,%,$(USER_PROGRAMS)) $(abspath $(user_root))
-	$(Q)strip $(patsubst $(user_out)/root/%,$(user_root)/%,$(USER_PROGRAMS))
+	$(Q)strip --strip-debug $(patsubst $(user_out)/root/%,$(user_root)/%,$(USER_PROGRAMS))
 	$(Q)cp -R user/rootfs/. $(user_root)
 	$(Q)cd $(user_root) && chmod -R u=rwX,go=rX . && chmod 1777 tmp && \
 	    chmod 700 root && find . -exec touch -h -d @0 {} + && \

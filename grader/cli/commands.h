@@ -24,6 +24,8 @@ int boot_interactively(const RunOptions& options);
 int debug_with_gdb(const RunOptions& options);
 // Records a run of the command, then replays it under gdb (grader/cli/rewind.cc).
 int rewind_run(const RunOptions& options);
+// Profiles the command in the guest; build/flame/stacks.folded and flame.svg.
+int flame_graph(const RunOptions& options);
 
 struct GradeOptions {
     std::vector<int> labs;                // empty: all that have a rubric

@@ -73,6 +73,12 @@ int main(int argc, char** argv) {
     rewind_app->add_option("--script", rewind.script, "gdb commands to run, then end");
     rewind_app->add_option("command", rewind_words, "the command, after --")->required();
 
+    RunOptions flame;
+    std::vector<std::string> flame_words;
+    CLI::App* flame_app = app.add_subcommand("flame", "profile a command: an SVG flame graph");
+    machine_options(*flame_app, flame);
+    flame_app->add_option("--timeout", flame.timeout, "seconds");
+    flame_app->add_option("command", flame_words, "the command, after --")->required();
     GradeOptions grading;
     std::vector<std::string> units;
     CLI::App* grade_app = app.add_subcommand("grade", "grade this tree");
@@ -103,12 +109,13 @@ int main(int argc, char** argv) {
     try {
         run.command = words.size() == 1 ? words[0] : join(words, " ");
         rewind.command = rewind_words.size() == 1 ? rewind_words[0] : join(rewind_words, " ");
+        flame.command = flame_words.size() == 1 ? flame_words[0] : join(flame_words, " ");
         for (const std::string& unit : units) {
             size_t equals = unit.find('=');
             if (equals == unit.npos) throw InfraError("--units wants LAB_3=ref, lab or a folder");
             grading.units[unit.substr(0, equals)] = unit.substr(equals + 1);
         }
-        for (RunOptions* options : {&run, &boot, &debug, &rewind}) {
+        for (RunOptions* options : {&run, &boot, &debug, &rewind, &flame}) {
             MachineSpec& machine = options->machine;
             make_absolute({&machine.kernel, &machine.initramfs, &options->extra,
                            &options->record, &options->script});
@@ -116,7 +123,7 @@ int main(int argc, char** argv) {
         make_absolute({&grading.output});
         go_to_root();
         forget_outer_make();
-        for (RunOptions* options : {&run, &boot, &debug, &rewind}) {
+        for (RunOptions* options : {&run, &boot, &debug, &rewind, &flame}) {
             MachineSpec& machine = options->machine;
             if (machine.kernel.empty()) machine.kernel = "build/mello.elf";
             if (machine.initramfs.empty()) machine.initramfs = "build/initramfs.cpio";
@@ -125,6 +132,7 @@ int main(int argc, char** argv) {
         if (*boot_app) return boot_interactively(boot);
         if (*debug_app) return debug_with_gdb(debug);
         if (*rewind_app) return rewind_run(rewind);
+        if (*flame_app) return flame_graph(flame);
         if (*grade_app) return grade(grading);
         if (*baseline_app) return baseline(baselines);
         if (*mutants_app) return check_mutants(mutants);

@@ -10,6 +10,7 @@
 
 struct Thread;
 struct ActiveSpace;
+struct Histogram;
 class SpinLock;
 
 inline constexpr uint32_t kMaxCpus = 16;
@@ -30,6 +31,7 @@ struct alignas(kCacheLine) Cpu {
     uint32_t interrupt_depth;      // > 0 while an interrupt handler runs
     uint32_t held_locks;           // spin locks held, for the lock-rank checker
     const SpinLock* held[16];
+    Histogram* latencies;          // by kind (kernel/metrics/latency.h); nullptr: never on
 
     LabState<512> boot_lab;     // lab 1: GDT and TSS of this CPU
     LabState<4096> paging_lab;  // lab 2: frame cache

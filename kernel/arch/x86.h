@@ -38,10 +38,12 @@ inline void wrmsr(uint32_t msr, uint64_t value) {
     asm volatile("wrmsr" : : "c"(msr), "a"(low), "d"(high) : "memory");
 }
 // Not serialized: the CPU may run it early or late by some tens of cycles.
+// It clears the upper halves of both registers.
 inline uint64_t rdtsc() {
-    uint32_t low, high;
-    asm volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (static_cast<uint64_t>(high) << 32) | low;
+    uint64_t ticks;
+    asm volatile("rdtsc\n\tshlq $32, %%rdx\n\tleaq (%%rax, %%rdx), %0"
+                 : "=r"(ticks) : : "rax", "rdx", "cc");
+    return ticks;
 }
 
 struct CpuidResult {

@@ -2,14 +2,16 @@
 
 #include <iterator>
 
+#include "kernel/metrics/latency.h"
+
 EventCounters event_counters[kMaxCpus];
+bool latency_on;
 
 constexpr const char* kNames[] = {
     "context_switches",     "page_faults",      "cr3_loads",  "tlb_page_flushes",
     "shootdown_ipis",       "reschedule_ipis",  "lock_waits", "lock_wait_ticks",
     "run_queue_lock_waits", "frame_lock_waits", "steals",     "timer_ticks",
-    "interrupts",           "system_calls",     "forks",      "execs",
-    "cow_copies",
+    "system_calls",         "forks",            "execs",      "cow_copies",
 };
 static_assert(std::size(kNames) == static_cast<uint32_t>(Event::Count));
 

@@ -22,7 +22,6 @@ enum class Event : uint32_t {
     FrameLockWaits,     // of these, on the shared frame list
     Steals,
     TimerTicks,
-    Interrupts,
     SystemCalls,
     Forks,
     Execs,

@@ -14,9 +14,7 @@ inline constexpr uint32_t kHistogramBuckets = (64 - kHistogramSubBits + 1)
 
 struct Histogram {
     uint64_t counts[kHistogramBuckets] = {};
-    uint64_t count = 0;
     uint64_t sum = 0;  // may wrap
-    uint64_t max = 0;
 };
 
 // ---- Lab 7, histogram.cc ----
@@ -26,11 +24,13 @@ uint32_t histogram_bucket(uint64_t value);
 // The least and the greatest value of a bucket. bucket < kHistogramBuckets.
 uint64_t histogram_bucket_low(uint32_t bucket);
 uint64_t histogram_bucket_high(uint32_t bucket);
-// Counts one value. Any context that cannot move to another CPU.
+// Counts one value. Any context that cannot move to another CPU; a dozen instructions.
 void histogram_add(Histogram& histogram, uint64_t value);
-// Adds the counts of `from`, which may be counting meanwhile.
+// Adds the counts and the sum of `from`, which may be counting meanwhile.
 void histogram_merge(Histogram& into, const Histogram& from);
-// The value that `per_mille` thousandths of the values do not exceed (500: the median, 1000:
-// the maximum), rounded up to its bucket's greatest value but not above the maximum. 0 when
-// nothing was counted.
+// How many values were counted.
+uint64_t histogram_count(const Histogram& histogram);
+// The value that `per_mille` thousandths of the values do not exceed (0: the least, 500: the
+// median, 1000: the greatest), rounded up to its bucket's greatest value. 0 when nothing was
+// counted.
 uint64_t histogram_percentile(const Histogram& histogram, uint32_t per_mille);

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "kernel/arch/panic.h"
+#include "kernel/metrics/latency.h"
 #include "kernel/mm/address_space.h"
 
 uint8_t user_copy_smap = 0;
@@ -65,6 +66,7 @@ void handle_page_fault(TrapFrame& frame) {
     // First of all: the next fault, of an interrupt handler or another thread, overwrites it.
     VirtAddr address = x86::read_cr2();
     count_event(Event::PageFaults);
+    LatencyTimer timer(Latency::PageFault);
     ++current_thread()->used.page_faults;
     if (const char* bug = kernel_bug(frame, address)) [[unlikely]] panic_trap(frame, bug);
     FaultError error = resolve(frame, address, (frame.rflags & x86::kFlagsIf) != 0);

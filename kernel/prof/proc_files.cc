@@ -4,8 +4,11 @@
 // owns. ProcessView takes references under both and gives both up, so the slow part (page
 // tables, path names, formatting) holds neither.
 #include <algorithm>
+#include <cstring>
+#include <iterator>
 
 #include "kernel/arch/tsc.h"
+#include "kernel/metrics/latency.h"
 #include "kernel/prof/proc_files.h"
 #include "kernel/prof/sampler.h"
 #include "kernel/tty/terminal.h"
@@ -88,7 +91,8 @@ void write_stat(ProcText& out, ProcessView&) {
     Census census = take_census();
     SystemSnapshot snapshot{
         .cpus = {usage, cpu_count},
-        .interrupts = event_total(Event::Interrupts),
+        .interrupts = event_total(Event::TimerTicks) + event_total(Event::ShootdownIpis) +
+                      event_total(Event::RescheduleIpis),
         .context_switches = event_total(Event::ContextSwitches),
         .boot_time = static_cast<uint64_t>(vfs_now().seconds) - monotonic_ns() / kSecond,
         .forks = event_total(Event::Forks),
@@ -170,6 +174,24 @@ void write_cmdline(ProcText& out, ProcessView&) {
     format(out, "%s\n", boot_info.command_line);
 }
 
+Mutex profile_mutex(LockRank::Pipe);  // one reader of the samples, one switch at a time
+
+// Percentiles of what all CPUs counted; 0 is the least, 1 the greatest.
+void write_latency(ProcText& out, uint32_t kind) {
+    constexpr const char* kNames[] = {"system_call", "page_fault", "fork", "exec",
+        "terminal_read", "terminal_write", "signal_delivery", "lock_wait"};
+    static_assert(std::size(kNames) == kLatencies);
+    Histogram all;
+    for (uint32_t i = 0; i < cpu_count; ++i)
+        if (cpus[i].latencies != nullptr) histogram_merge(all, cpus[i].latencies[kind]);
+    for (uint32_t per_mille : {0, 500, 950, 990, 1000})
+        format(out, "mello_latency_ns{of=\"%s\",quantile=\"%u.%03u\"} %lu\n", kNames[kind],
+               per_mille / 1000, per_mille % 1000,
+               tsc_to_ns(histogram_percentile(all, per_mille)));
+    format(out, "mello_latency_ns_sum{of=\"%s\"} %lu\nmello_latency_ns_count{of=\"%s\"} %lu\n",
+           kNames[kind], tsc_to_ns(all.sum), kNames[kind], histogram_count(all));
+}
+
 // Prometheus' text format: what the graders read, and any scraper could.
 void write_metrics(ProcText& out, ProcessView&) {
     auto counter = [&](const char* name, uint64_t value) {
@@ -186,15 +208,41 @@ void write_metrics(ProcText& out, ProcessView&) {
     gauge("uptime_ns", monotonic_ns());
     counter("samples", sampler_totals().taken);
     counter("samples_dropped", sampler_totals().dropped);
+    format(out, "# TYPE mello_latency_ns summary\n");
+    for (uint32_t kind = 0; kind < kLatencies; ++kind) write_latency(out, kind);
 }
 
-// The profile: written 1 or 0 it switches sampling on and off.
-void write_profile(ProcText& out, ProcessView&) { sampler_format(out); }
-
-Result<void> store_profile(std::string_view text) {
+// Written 1 or 0: on, forgetting what was counted, or off.
+Result<bool> parse_switch(std::string_view text) {
     if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
     if (text != "0" && text != "1") return Error(EINVAL);
-    return sampler_set(text == "1");
+    return text == "1";
+}
+
+Result<void> store_metrics(std::string_view text) {
+    MutexGuard guard(profile_mutex);
+    latency_on = false;
+    if (!TRY(parse_switch(text))) return {};
+    for (uint32_t i = 0; i < cpu_count; ++i) {
+        constexpr size_t kSize = kLatencies * sizeof(Histogram);
+        if (cpus[i].latencies == nullptr)
+            cpus[i].latencies = static_cast<Histogram*>(kmalloc(kSize));
+        if (cpus[i].latencies == nullptr) return Error(ENOMEM);
+        memset(cpus[i].latencies, 0, kSize);
+    }
+    latency_on = true;
+    return {};
+}
+
+// The samples since the last look.
+void write_profile(ProcText& out, ProcessView&) {
+    MutexGuard guard(profile_mutex);
+    sampler_format(out);
+}
+
+Result<void> store_profile(std::string_view text) {
+    MutexGuard guard(profile_mutex);
+    return sampler_set(TRY(parse_switch(text)));
 }
 
 // ---- A process ----
@@ -317,7 +365,7 @@ constexpr ProcEntry kSystemEntries[] = {
     {"cpuinfo", kProcFile, write_cpuinfo},
     {"loadavg", kProcFile, write_loadavg},
     {"meminfo", kProcFile, write_meminfo},
-    {"metrics", kProcFile, write_metrics},
+    {"metrics", kProcStore, write_metrics, store_metrics},
     {"mounts", kProcFile, write_mounts},
     {"profile", kProcStore, write_profile, store_profile},
     {"stat", kProcFile, write_stat},
@@ -337,6 +385,15 @@ constexpr ProcEntry kProcessEntries[] = {
 };
 
 }  // namespace
+
+bool sampler_user_word(VirtAddr address, uint64_t& word) {
+    if (address >= kUserTop || address % sizeof word != 0) return false;
+    auto place = page_map_translate(PageMap{this_cpu().active_page_map}, address);
+    if (!place || (place->entry & kPageUser) == 0 || frame_of(place->address) == nullptr)
+        return false;
+    word = *static_cast<const uint64_t*>(phys_to_virt(place->address));
+    return true;
+}
 
 std::span<const ProcEntry> proc_system_entries() { return kSystemEntries; }
 std::span<const ProcEntry> proc_process_entries() { return kProcessEntries; }

@@ -12,7 +12,7 @@ inline constexpr uint64_t kNanosecondsPerTick = 10'000'000;
 
 struct SystemSnapshot {
     std::span<const CpuUsage> cpus;
-    uint64_t interrupts;        // of all kinds, all CPUs
+    uint64_t interrupts;        // of timers and between CPUs, all CPUs
     uint64_t context_switches;
     uint64_t boot_time;         // seconds since 1970
     uint64_t forks;

@@ -124,7 +124,8 @@ Result<File*> ProcInode::open(uint32_t flags) {
     ProcessView view;
     TRY(view.look(pid()));
     ProcFile* file = TRY(make<ProcFile>(*this, flags, entry_));
-    entry_.write(file->text, view);
+    // Looking may take things out (profile): not for somebody who only writes.
+    if ((flags & O_ACCMODE) != O_WRONLY) entry_.write(file->text, view);
     if (file->text.complete()) return file;
     file->unref();
     return Error(ENOMEM);

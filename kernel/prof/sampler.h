@@ -11,13 +11,22 @@ struct SamplerTotals {
     uint64_t dropped;  // of these, not kept for lack of room
 };
 
+// The eight bytes at a user address of the running thread, for an interrupt handler: false
+// where that would fault.
+bool sampler_user_word(VirtAddr address, uint64_t& word);
+
 // ---- Lab 7, sampler.cc ----
 
-// The tick hook (scheduler_set_tick_hook): records a sample when sampling is on.
+// The tick hook (scheduler_set_tick_hook): records a sample when sampling is on: where the
+// thread is in the kernel, if it is there, and in its program. The idle thread does no work.
 // Interrupt context: no locks, no allocation, no output.
 void sampler_tick(TrapFrame& frame);
-// Switches sampling on, after forgetting earlier samples, or off. ENOMEM.
+// Switches sampling on, after forgetting earlier samples, or off. ENOMEM. The caller sees to it
+// that sampler_set and sampler_format run one at a time.
 Result<void> sampler_set(bool on);
 SamplerTotals sampler_totals();
-// The samples as folded stacks, outermost function first: "main;f;g 12\n".
+// Takes out the samples there are, as folded stacks, the thread's name and then the outermost
+// function first: "name;0x401000;0x401234;f;g 1\n". Kernel functions have their name, user
+// code its address; a return address is shown as that of its call. One line may stand for
+// several equal samples.
 void sampler_format(TextSink& out);

@@ -9,6 +9,7 @@
 
 #include "kernel/base/log.h"
 #include "kernel/metrics/counters.h"
+#include "kernel/metrics/latency.h"
 
 const char* lock_rank_name(LockRank rank) {
     constexpr const char* kNames[] = {
@@ -24,6 +25,7 @@ const char* lock_rank_name(LockRank rank) {
 // CPUs on one host thread, give the time to the one who can end the wait.
 void SpinLock::lock_contended() {
     uint64_t start = x86::rdtsc();
+    LatencyTimer timer(Latency::LockWait);
     do {
         while (locked_.load(std::memory_order_relaxed)) x86::pause();
     } while (locked_.exchange(true, std::memory_order_acquire));

@@ -14,6 +14,7 @@
 
 #include "kernel/base/random.h"
 #include "kernel/base/runtime.h"
+#include "kernel/metrics/latency.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/task/process.h"
@@ -360,6 +361,7 @@ class Exec {
 }  // namespace
 
 Result<void> exec_program(const char* path, VirtAddr arguments, VirtAddr environment) {
+    LatencyTimer timer(Latency::Exec);
     Exec exec(path);
     TRY(exec.prepare(arguments, environment));
     TRY(end_other_threads());

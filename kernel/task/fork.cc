@@ -10,6 +10,7 @@
 
 #include "kernel/base/random.h"
 #include "kernel/base/runtime.h"
+#include "kernel/metrics/latency.h"
 #include "kernel/mm/user_access.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/drivers/clock.h"
@@ -239,6 +240,7 @@ Result<void> become_process(Thread& thread) {
 }  // namespace
 
 Result<int32_t> clone_current(const CloneRequest& request) {
+    LatencyTimer timer(Latency::Fork);
     TRY(check_flags(request.flags));
     bool is_thread = (request.flags & CLONE_THREAD) != 0;
     bool is_vfork = (request.flags & CLONE_VFORK) != 0;

@@ -10,6 +10,7 @@
 #include <bit>
 
 #include "kernel/arch/panic.h"
+#include "kernel/metrics/latency.h"
 #include "kernel/task/job_control.h"
 
 bool (*undefined_instruction_hook)(TrapFrame& frame) = nullptr;
@@ -64,10 +65,15 @@ void wait_while_stopped(Thread& thread, Process& process) {
     if (!kill_pending(thread)) job_control_report(process);
 }
 
+int deliver(Thread& thread, Process& process, TrapFrame& frame) {
+    LatencyTimer timer(Latency::SignalDelivery);
+    return signal_deliver(thread, process.signals, frame);
+}
+
 void carry_out_signals(Thread& thread, TrapFrame& frame) {
     Process& process = *thread.process;
     for (;;) {
-        int signal = signal_deliver(thread, process.signals, frame);
+        int signal = deliver(thread, process, frame);
         if (signal != 0) {
             DefaultAction action = default_action(signal);
             uint32_t core = action == DefaultAction::CoreDump ? kCoreDumped : 0;

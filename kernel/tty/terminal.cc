@@ -20,9 +20,11 @@ class TerminalFile final : public File {
         : File(node, flags), terminal_(terminal) {}
     ~TerminalFile() override { terminal_.file_closed(); }
     Result<size_t> read_at(IoBuffer& buffer, uint64_t) override {
+        LatencyTimer timer(Latency::TerminalRead);
         return terminal_.read(buffer, nonblocking());
     }
     Result<size_t> write_at(IoBuffer& buffer, uint64_t) override {
+        LatencyTimer timer(Latency::TerminalWrite);
         return terminal_.write(buffer, nonblocking());
     }
     uint32_t poll(uint32_t events, PollTable* table) override {

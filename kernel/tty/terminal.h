@@ -14,6 +14,7 @@
 // Terminals are never freed, so a Process::terminal pointer stays valid; whether it is
 // still the controlling terminal of that process says controls().
 #pragma once
+#include "kernel/metrics/latency.h"
 #include "kernel/task/process.h"
 #include "kernel/tty/line_discipline.h"
 

@@ -5,12 +5,14 @@
 //
 // Handout: handouts/3-syscall.md. Contract: kernel/syscall/syscall.h.
 #include "kernel/metrics/counters.h"
+#include "kernel/metrics/latency.h"
 #include "kernel/syscall/syscall.h"
 
 void syscall_dispatch(TrapFrame* frame) {
     for (uint64_t number = 0; number < kSyscallTableSize; number++) {
         if (number != frame->rax || syscall_table[number] == nullptr) continue;
         count_event(Event::SystemCalls);
+        LatencyTimer timer(Latency::SystemCall);
         // The fourth argument travels in R10: SYSCALL itself overwrites RCX.
         frame->rax = static_cast<uint64_t>(syscall_table[number](
             frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9));

@@ -8,6 +8,7 @@
 //
 // Handout: handouts/3-syscall.md. Contract: kernel/syscall/syscall.h.
 #include "kernel/metrics/counters.h"
+#include "kernel/metrics/latency.h"
 #include "kernel/syscall/syscall.h"
 
 void syscall_dispatch(TrapFrame* frame) {
@@ -18,6 +19,7 @@ void syscall_dispatch(TrapFrame* frame) {
         return;
     }
     count_event(Event::SystemCalls);
+    LatencyTimer timer(Latency::SystemCall);
     // The fourth argument travels in R10: SYSCALL itself overwrites RCX.
     frame->rax = static_cast<uint64_t>(
         entry(frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9));

@@ -172,9 +172,11 @@ class MasterFile final : public File {
     }
 
     Result<size_t> read_at(IoBuffer& buffer, uint64_t) override {
+        LatencyTimer timer(Latency::TerminalRead);
         return pair_.read(buffer, nonblocking());
     }
     Result<size_t> write_at(IoBuffer& buffer, uint64_t) override {
+        LatencyTimer timer(Latency::TerminalWrite);
         return pair_.write(buffer, nonblocking());
     }
     uint32_t poll(uint32_t events, PollTable* table) override {

@@ -3,6 +3,6 @@
 LAB_4_HOST_UNITS := run_queue.cc placement.cc wait_queue.cc shootdown.cc switch.S
 LAB_4_TSAN_UNITS := run_queue.cc wait_queue.cc
 LAB_4_HOST_KERNEL := grader/suites/4-sched/machine.cc kernel/sync/spinlock.cc \
-  kernel/metrics/counters.cc kernel/base/host_panic.cc
+  kernel/metrics/counters.cc kernel/base/host_panic.cc solutions/7-profiling/histogram.cc
 LAB_4_HOST_DEBUG := -debug
 LAB_4_HOST_LINK := -pthread -no-pie
