@@ -9,7 +9,7 @@
 
 namespace {
 
-constexpr int kRounds = 2000;
+constexpr int kRounds = 6000;
 
 // Each poster owns some signals, posts one of them and waits until it was taken: in vain for
 // kPatience, and it was lost.
