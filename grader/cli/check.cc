@@ -49,6 +49,8 @@ std::vector<Part> common_parts(uint64_t seed) {
                             "grep -v ^ok /tmp/log; exit $status'"},
         {"signals", 40, run + "--smp 2 -- /tests/signals stop"},
         {"jobs", 60, "for n in 1 2 4; do " + run + "--smp $n -- /tests/jobs || exit 1; done"},
+        {"jobs-bash", 60, "grader/tools/bundle.sh build/check/bash /usr/bin/bash && " + run +
+                          "--extra build/check/bash --smp 2 -- /tests/jobs /usr/bin/bash"},
         {"threads", 60, "for n in 1 2 4; do " + run + "--smp $n -- "
                         "'/tests/threads-musl && /tests/threads-glibc' || exit 1; done"},
         {"applets", 120, "grader/checks/applets.sh --smp 2"},
