@@ -172,8 +172,8 @@ void run_constructors() {
 
 // Range errors of the header-only standard library (string_view::substr, array::at).
 namespace std {
-[[noreturn]] void __throw_out_of_range_fmt(const char* what, ...) {
+[[gnu::noreturn]] void __throw_out_of_range_fmt(const char* what, ...) {
     panic("out of range: %s", what);
 }
-[[noreturn]] void __throw_length_error(const char* what) { panic("length error: %s", what); }
+[[gnu::noreturn]] void __throw_length_error(const char* what) { panic("length error: %s", what); }
 }  // namespace std
