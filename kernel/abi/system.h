@@ -18,11 +18,3 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-namespace abi {
-// What wait4(2) knows.
-inline constexpr int kWaitKnown =
-    WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WALL | static_cast<int>(__WCLONE);
-// O_LARGEFILE: the C library says 0, as all its calls allow large files.
-inline constexpr int kLargeFile = 0100000;
-}  // namespace abi

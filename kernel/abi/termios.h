@@ -18,11 +18,6 @@ struct Termios {
 };
 static_assert(sizeof(Termios) == 36);
 
-struct WindowSize {
-    uint16_t rows, columns, x_pixels, y_pixels;
-    bool operator==(const WindowSize&) const = default;
-};
-
 // What a terminal starts with (Linux tty_std_termios).
 inline constexpr Termios kDefaultTermios = {
     .iflag = ICRNL | IXON | IUTF8,

@@ -4,16 +4,22 @@
 //     Frame* frame = TRY(frame_alloc());
 //     TRY(map(...));
 //
-// Errors travel as positive errno numbers (kernel/abi/errno.h) and become negative only at
+// Errors travel as positive errno numbers (of the C library's header, the ABI's) and become negative only at
 // the system call boundary (kernel/syscall).
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <errno.h>
 #include <new>
 #include <type_traits>
 #include <utility>
 
-#include "kernel/abi/errno.h"
+
+#ifndef MELLO_DEBUG
+#define MELLO_DEBUG 0
+#endif
+// Checks that cost time: lock order, poisoned memory. Off in the release profile.
+inline constexpr bool kDebugBuild = MELLO_DEBUG;
 
 using PhysAddr = uint64_t;  // byte address in physical memory
 using VirtAddr = uint64_t;  // byte address in the current (or a named) address space
@@ -49,6 +55,10 @@ inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t divisor) {
 }
 
 // ---- Result ----
+
+// Kernel-internal: an interrupted call that signal delivery turns into a restart or
+// EINTR (Linux include/linux/errno.h). Never seen by a user program.
+inline constexpr int kERESTARTSYS = 512;
 
 class [[nodiscard]] Error {
   public:

@@ -25,10 +25,9 @@ constexpr uint8_t kReverse = 0x80;
 
 // ---- The font ----
 
-// The characters 32 to 126: 95 glyphs drawn for this project on a grid of 5 x 8. A glyph is one number,
-// a byte a row, the top row first (most significant); of each byte bit 6 is the leftmost of
-// the five pixels. The last row is below the base line.
-// Each row is drawn twice.
+// The characters 32 to 126: 95 glyphs drawn for this project on a grid of 5 x 8. A glyph is
+// one number, a byte a row, the top row first (most significant); of each byte bit 6 is the
+// leftmost of the five pixels. The last row is below the base line. Each row is drawn twice.
 constexpr uint64_t kGlyphs[95] = {
     0x0000000000000000, 0x1010101010001000, 0x2828280000000000, 0x28287c287c282800,
     0x103c503814781000, 0x64640810204c4c00, 0x3048502054483400, 0x1010200000000000,

@@ -36,7 +36,6 @@ class LatencyTimer {
                           x86::rdtsc() - start_);
     }
     LatencyTimer(const LatencyTimer&) = delete;
-    LatencyTimer& operator=(const LatencyTimer&) = delete;
 
   private:
     const Latency kind_;

@@ -24,11 +24,6 @@
 
 namespace {
 
-#if MELLO_DEBUG
-constexpr bool kFill = true;
-#else
-constexpr bool kFill = false;
-#endif
 constexpr uint8_t kFreeByte = 0xdd, kFreshByte = 0xa5;
 
 constexpr uint16_t kClassSizes[] = {16,  32,  48,  64,  128,  192,  256,
@@ -178,7 +173,7 @@ void* kmalloc(size_t size) {
         object = magazine.objects[--magazine.count];
     }
     memory_allow(object, classes[index].size);
-    if constexpr (kFill) memset(object, kFreshByte, size);
+    if constexpr (kDebugBuild) memset(object, kFreshByte, size);
     memory_forbid(object, classes[index].size, Forbidden::BeyondObject);
     memory_allow(object, size);
     return object;
@@ -196,7 +191,7 @@ void kfree(void* object, size_t size) {
     size_t index = class_of(size + kRedZone);
     memory_check(object, size, true);  // freed twice?
     memory_allow(object, classes[index].size);
-    if constexpr (kFill) {
+    if constexpr (kDebugBuild) {
         ASSERT(frame_of(virt_to_phys(object))->owner == &classes[index]);
         memset(object, kFreeByte, classes[index].size);
     }

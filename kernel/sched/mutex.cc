@@ -30,7 +30,6 @@ void Mutex::unlock_contended() {
     wake_one(queue_);
 }
 
-#if MELLO_DEBUG
 // Two of one rank: parent before child, or address order; the callers' business.
 static bool may_nest(LockRank rank) {
     return rank == LockRank::Directory || rank == LockRank::Inode;
@@ -64,4 +63,3 @@ void Mutex::note_released() const {
         return;
     }
 }
-#endif

@@ -12,21 +12,19 @@
 class CAPABILITY("mutex") Mutex {
   public:
     explicit Mutex(LockRank rank) : rank_(rank) {}
-    Mutex(const Mutex&) = delete;
-    Mutex& operator=(const Mutex&) = delete;
 
     void lock() ACQUIRE() {
-        check_acquire();
+        if constexpr (kDebugBuild) check_acquire();
         if (!take()) [[unlikely]] lock_contended();
-        note_acquired();
+        if constexpr (kDebugBuild) note_acquired();
     }
     bool try_lock() TRY_ACQUIRE(true) {
         if (!take()) return false;
-        note_acquired();
+        if constexpr (kDebugBuild) note_acquired();
         return true;
     }
     void unlock() RELEASE() {
-        note_released();
+        if constexpr (kDebugBuild) note_released();
         uintptr_t mine = me();
         if (!word_.compare_exchange_strong(mine, 0, std::memory_order_release,
                                            std::memory_order_relaxed)) [[unlikely]]
@@ -46,28 +44,13 @@ class CAPABILITY("mutex") Mutex {
     }
     [[gnu::noinline]] void lock_contended();  // kernel/sched/mutex.cc
     [[gnu::noinline]] void unlock_contended();
-#if MELLO_DEBUG
     void check_acquire() const;
     void note_acquired() const;
     void note_released() const;
-#else
-    void check_acquire() const {}
-    void note_acquired() const {}
-    void note_released() const {}
-#endif
 
     std::atomic<uintptr_t> word_{0};
     LockRank rank_;
     WaitQueue queue_;
 };
 
-class SCOPED_CAPABILITY MutexGuard {
-  public:
-    explicit MutexGuard(Mutex& mutex) ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
-    ~MutexGuard() RELEASE() { mutex_.unlock(); }
-    MutexGuard(const MutexGuard&) = delete;
-    MutexGuard& operator=(const MutexGuard&) = delete;
-
-  private:
-    Mutex& mutex_;
-};
+using MutexGuard = LockGuard<Mutex>;

@@ -27,7 +27,7 @@ inline constexpr SignalSet kFaultSignals = signal_bit(SIGSEGV) | signal_bit(SIGB
                                            signal_bit(SIGFPE) | signal_bit(SIGSYS);
 
 // Results of an interrupted system call, turned by signal_deliver into a restart of the call
-// or EINTR (Linux include/linux/errno.h). kERESTARTSYS (kernel/abi/errno.h): restarts when
+// or EINTR (Linux include/linux/errno.h). kERESTARTSYS (kernel/base/types.h): restarts when
 // no handler ran or all that ran have SA_RESTART.
 inline constexpr int kERESTARTNOINTR = 513;  // always restarts
 inline constexpr int kERESTARTNOHAND = 514;  // restarts only when no handler ran

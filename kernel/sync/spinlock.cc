@@ -7,6 +7,8 @@
 // kept in the Thread (kernel/sched/mutex.cc).
 #include "kernel/sync/spinlock.h"
 
+#include <iterator>
+
 #include "kernel/base/log.h"
 #include "kernel/metrics/counters.h"
 #include "kernel/metrics/latency.h"
@@ -35,11 +37,6 @@ void SpinLock::lock_contended() {
     if (rank_ == LockRank::FrameZone) count_event(Event::FrameLockWaits);
 }
 
-#if MELLO_DEBUG
-namespace {
-constexpr uint32_t kMaxHeld = std::extent_v<decltype(Cpu::held)>;
-}
-
 void SpinLock::check_acquire() const {
     if (x86::interrupts_enabled())
         panic("spin lock %s taken with interrupts on", lock_rank_name(rank_));
@@ -55,7 +52,7 @@ void SpinLock::check_acquire() const {
 
 void SpinLock::note_acquired() const {
     Cpu& cpu = this_cpu();
-    if (cpu.held_locks == kMaxHeld) panic("too many spin locks held");
+    if (cpu.held_locks == std::size(cpu.held)) panic("too many spin locks held");
     cpu.held[cpu.held_locks++] = this;
 }
 
@@ -69,7 +66,7 @@ void SpinLock::note_released() const {
     panic("spin lock %s released by a CPU that does not hold it", lock_rank_name(rank_));
 }
 
-void check_may_sleep(const char* what) {
+void panic_if_atomic(const char* what) {
     // Without interrupts off, this thread could move between the two reads.
     InterruptsOff off;
     const Cpu& cpu = this_cpu();
@@ -77,4 +74,3 @@ void check_may_sleep(const char* what) {
         panic("%s while spin lock %s is held", what, lock_rank_name(cpu.held[0]->rank()));
     if (cpu.interrupt_depth != 0) panic("%s in an interrupt handler", what);
 }
-#endif

@@ -9,6 +9,7 @@
 #include <atomic>
 
 #include "kernel/arch/x86.h"
+#include "kernel/base/types.h"
 
 // Clang's thread-safety annotations (clang.llvm.org/docs/ThreadSafetyAnalysis.html), checked
 // by `make thread-safety` in a syntax-only pass; GCC sees nothing.
@@ -44,11 +45,10 @@ const char* lock_rank_name(LockRank rank);
 
 // May the caller sleep here? Panics, naming `what`, when it holds a spin lock or runs in an
 // interrupt handler. Debug builds only.
-#if MELLO_DEBUG
-void check_may_sleep(const char* what);
-#else
-inline void check_may_sleep(const char*) {}
-#endif
+void panic_if_atomic(const char* what);
+inline void check_may_sleep(const char* what) {
+    if constexpr (kDebugBuild) panic_if_atomic(what);
+}
 
 // ---- Spin locks ----
 
@@ -58,18 +58,18 @@ class CAPABILITY("spinlock") SpinLock {
 
     // Interrupts must be off already; SpinGuard sees to it.
     void lock() ACQUIRE() {
-        check_acquire();
+        if constexpr (kDebugBuild) check_acquire();
         if (locked_.exchange(true, std::memory_order_acquire)) [[unlikely]] lock_contended();
-        note_acquired();
+        if constexpr (kDebugBuild) note_acquired();
     }
     // Out of order is fine: who does not wait cannot deadlock.
     bool try_lock() TRY_ACQUIRE(true) {
         if (locked_.exchange(true, std::memory_order_acquire)) return false;
-        note_acquired();
+        if constexpr (kDebugBuild) note_acquired();
         return true;
     }
     void unlock() RELEASE() {
-        note_released();
+        if constexpr (kDebugBuild) note_released();
         locked_.store(false, std::memory_order_release);
     }
     LockRank rank() const { return rank_; }
@@ -78,21 +78,30 @@ class CAPABILITY("spinlock") SpinLock {
     // Spins with PAUSE, reading before it writes; counts the wait (metrics events LockWaits
     // and, in TSC ticks, LockWaitTicks). kernel/sync/spinlock.cc.
     [[gnu::cold, gnu::noinline]] void lock_contended();
-#if MELLO_DEBUG
     void check_acquire() const;
     void note_acquired() const;
     void note_released() const;
-#else
-    void check_acquire() const {}
-    void note_acquired() const {}
-    void note_released() const {}
-#endif
 
     std::atomic<bool> locked_{false};
     LockRank rank_;
 };
 
-// Holds a SpinLock for a scope, with interrupts off.
+// Holds a lock for a scope.
+template <typename Lock>
+class SCOPED_CAPABILITY LockGuard {
+  public:
+    explicit LockGuard(Lock& lock) ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
+    ~LockGuard() RELEASE() { lock_.unlock(); }
+    LockGuard(const LockGuard&) = delete;
+
+  private:
+    Lock& lock_;
+};
+
+// For a SpinLock where interrupts are off already: the scheduler, interrupt handlers.
+using SpinHold = LockGuard<SpinLock>;
+
+// For a SpinLock elsewhere: with interrupts off, from before to after.
 class SCOPED_CAPABILITY SpinGuard {
   public:
     explicit SpinGuard(SpinLock& lock) ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
@@ -101,16 +110,5 @@ class SCOPED_CAPABILITY SpinGuard {
 
   private:
     InterruptsOff off_;  // constructed first, destroyed last
-    SpinLock& lock_;
-};
-
-// The same where interrupts are off already: the scheduler, interrupt handlers.
-class SCOPED_CAPABILITY SpinHold {
-  public:
-    explicit SpinHold(SpinLock& lock) ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
-    ~SpinHold() RELEASE() { lock_.unlock(); }
-    SpinHold(const SpinHold&) = delete;
-
-  private:
     SpinLock& lock_;
 };

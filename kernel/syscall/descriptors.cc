@@ -12,6 +12,8 @@
 #include "kernel/abi/termios.h"
 #include "kernel/syscall/calls.h"
 
+// O_LARGEFILE: the C library says 0, as all its calls allow large files.
+constexpr uint32_t kLargeFile = 0100000;
 constexpr uint32_t kSettableFlags = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
 
 static FdTable& files() { return *current_process().files; }
@@ -90,7 +92,7 @@ Result<uint64_t> sys_fcntl(int fd, int command, uint64_t argument) {
         case F_SETFD:
             TRY(files().set_close_on_exec(fd, (argument & FD_CLOEXEC) != 0));
             return uint64_t{0};
-        case F_GETFL: return file->flags | abi::kLargeFile;
+        case F_GETFL: return file->flags | kLargeFile;
         case F_SETFL:
             file->flags = (file->flags & ~kSettableFlags) |
                           (static_cast<uint32_t>(argument) & kSettableFlags);

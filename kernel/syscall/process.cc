@@ -35,7 +35,9 @@ Result<void> sys_exit_group(int code) { exit_group(wait_status_exited(code)); }
 
 Result<int32_t> sys_wait4(int32_t which, UserOut<int32_t> status, int options,
                           UserOut<rusage> usage) {
-    if ((options & ~abi::kWaitKnown) != 0) return Error(EINVAL);
+    constexpr int kKnown =
+        WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WALL | static_cast<int>(__WCLONE);
+    if ((options & ~kKnown) != 0) return Error(EINVAL);
     WaitResult result = TRY(wait_for_child(which, options));
     if (result.pid == 0) return result.pid;
     if (!status.is_null()) TRY(status.write(static_cast<int32_t>(result.status)));
@@ -124,16 +126,12 @@ Result<void> sys_getresuid(UserOut<uint32_t> real, UserOut<uint32_t> effective,
 
 // ---- Process groups and sessions ----
 
-namespace {
-
 // Under process_tree: `pid`, or the caller for 0.
-Result<Process*> process_of(int32_t pid) {
+static Result<Process*> process_of(int32_t pid) {
     Process* process = pid == 0 ? &current_process() : find_process(pid);
     if (process == nullptr) return Error(ESRCH);
     return process;
 }
-
-}  // namespace
 
 Result<void> sys_setpgid(int32_t pid, int32_t group) {
     if (group < 0) return Error(EINVAL);
@@ -229,11 +227,9 @@ Result<VirtAddr> sys_brk(VirtAddr end) { return space().set_break(end); }
 
 // ---- futex ----
 
-namespace {
-
 // `time` null: for ever. FUTEX_WAIT gives a length, FUTEX_WAIT_BITSET a point in time.
-Result<uint32_t> wait(VirtAddr address, uint32_t expected, VirtAddr time, bool absolute,
-                      uint32_t flags) {
+static Result<uint32_t> wait(VirtAddr address, uint32_t expected, VirtAddr time,
+                             bool absolute, uint32_t flags) {
     uint64_t deadline = kNoDeadline;
     if (time != 0) {
         deadline = TRY(to_ns(TRY(UserIn<TimeSpec>(time).read())));
@@ -249,8 +245,6 @@ Result<uint32_t> wait(VirtAddr address, uint32_t expected, VirtAddr time, bool a
     if (result.error().number() == kERESTARTSYS && !restartable) return Error(EINTR);
     return result.error();
 }
-
-}  // namespace
 
 // What the C libraries use: of the bit sets only "any", and no operation of the kernel's own
 // mutexes (PI) or of those that compare before they move waiters.

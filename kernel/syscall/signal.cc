@@ -127,9 +127,7 @@ Result<void> sys_pause() {
 
 // ---- Sending ----
 
-namespace {
-
-Result<void> signal_one_thread(int32_t pid, int32_t tid, int signal) {
+static Result<void> signal_one_thread(int32_t pid, int32_t tid, int signal) {
     if (tid <= 0 || signal < 0 || signal > kSignalCount) return Error(EINVAL);
     Result<void> result = Error(ESRCH);
     MutexGuard tree(process_tree);
@@ -140,8 +138,6 @@ Result<void> signal_one_thread(int32_t pid, int32_t tid, int signal) {
     });
     return result;
 }
-
-}  // namespace
 
 Result<void> sys_kill(int32_t pid, int signal) {
     if (signal < 0 || signal > kSignalCount) return Error(EINVAL);

@@ -81,15 +81,13 @@ int64_t syscall_unimplemented(uint64_t number) {
 
 // ---- Emulation ----
 
-namespace {
-
 // SYSCALL where it is switched off: the instruction raises #UD, and this does what the CPU
 // would have done. It lets a kernel run programs before its lab 3 is built.
 //
 // Returns false when the instruction is not SYSCALL (0f 05; AMD APM vol. 3), true when it
 // was carried out. The trap frame takes the form that SYSCALL's entry would have given it, so
 // that signals and fork see no difference.
-bool emulate(TrapFrame& frame) {
+static bool emulate(TrapFrame& frame) {
     x86::sti();
     uint8_t instruction[2];
     auto copied = copy_from_user(instruction, frame.rip, sizeof instruction);
@@ -102,7 +100,5 @@ bool emulate(TrapFrame& frame) {
     syscall_dispatch(&frame);
     return true;
 }
-
-}  // namespace
 
 void syscall_emulation_enable() { undefined_instruction_hook = emulate; }

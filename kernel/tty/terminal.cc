@@ -352,13 +352,14 @@ Result<void> Terminal::ioctl(uint32_t request, VirtAddr argument) {
         case TCSBRK: return check_foreground(Use::Change);
         case TIOCGWINSZ: {
             MutexGuard guard(mutex_);
-            return UserOut<abi::WindowSize>(argument).write(window_);
+            return UserOut<winsize>(argument).write(window_);
         }
         case TIOCSWINSZ: {
-            auto size = TRY(UserIn<abi::WindowSize>(argument).read());
+            auto size = TRY(UserIn<winsize>(argument).read());
             {
                 MutexGuard guard(mutex_);
-                if (std::exchange(window_, size) == size) return {};
+                if (memcmp(&window_, &size, sizeof size) == 0) return {};
+                window_ = size;
             }
             if (int32_t group = foreground_group()) signal_process_group(group, SIGWINCH);
             return {};

@@ -92,7 +92,7 @@ class Terminal {
     TerminalDevice& device_;
     Mutex mutex_{LockRank::Terminal};
     LineDiscipline line_ GUARDED_BY(mutex_);
-    abi::WindowSize window_ GUARDED_BY(mutex_) = {25, 80, 0, 0};
+    winsize window_ GUARDED_BY(mutex_) = {25, 80, 0, 0};
     uint32_t open_files_ GUARDED_BY(mutex_) = 0;
     std::atomic<bool> hung_up_{false};
     // Written under process_tree; 0: none.

@@ -23,11 +23,7 @@
 
 namespace {
 
-#if MELLO_DEBUG || __STDC_HOSTED__
-constexpr bool kPoison = true;
-#else
-constexpr bool kPoison = false;
-#endif
+constexpr bool kPoison = kDebugBuild || __STDC_HOSTED__;
 constexpr int kPoisonByte = 0xdd;
 constexpr uint32_t kChainLength = 64;
 
