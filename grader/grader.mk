@@ -157,4 +157,8 @@ endef
 FUZZERS := $(basename $(notdir $(wildcard grader/fuzz/*.cc)))
 $(foreach f,$(FUZZERS),$(eval $(call fuzzer,$f)))
 
+# What `make check` runs itself.
+.PHONY: test-programs
+test-programs: all $(GRADER_TESTS) $(KERNEL_TESTS) $(SHELL_TESTS) $(FUZZERS:%=$(BUILD)/fuzz/%)
+
 -include $(patsubst %.cc,$(GOBJ)/%.d,$(HOST_SOURCES)) $(HOST_TEST_OBJECTS:.o=.d)

@@ -15,7 +15,8 @@ cp "$cases"/* "$work/extra/applets/"
 cp /bin/busybox "$work/bin/"
 "$work/bin/busybox" --install -s "$work/bin"
 
-env -i PATH="$work/bin" "$work/bin/busybox" sh "$cases/run.sh" "$work/bin/busybox" \
+# Signals that whoever started us ignores (nohup) would stay ignored: traps of cases need them.
+env --default-signal -i PATH="$work/bin" "$work/bin/busybox" sh "$cases/run.sh" "$work/bin/busybox" \
     "$PWD/$cases"/*.txt > "$work/host.out"
 build/bin/mello run --extra "$work/extra" --timeout 240 "$@" -- \
     "PATH=/bin:/sbin:/usr/bin:/usr/sbin exec busybox sh /applets/run.sh /bin/busybox /applets/*.txt" \

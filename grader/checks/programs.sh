@@ -24,8 +24,10 @@ failed=0
 # try NAME COMMAND: {} stands for the folder with the scripts.
 try() {
     local name=$1 command=$2 start=$SECONDS
-    PATH=$work/bin bash -c "cd /tmp; ${command//\{\}/$PWD/grader/programs}" > "$work/host" \
-        2> "$work/errors" < /dev/null || true
+    # Signals that whoever started us ignores (nohup) would stay ignored: traps need them.
+    env --default-signal PATH="$work/bin" bash -c \
+        "cd /tmp; ${command//\{\}/$PWD/grader/programs}" > "$work/host" 2> "$work/errors" \
+        < /dev/null || true
     if ! "$mello" run --extra "$work/extra" --timeout 120 "${options[@]}" -- \
         "cd /tmp; ${command//\{\}//programs}" > "$work/guest" 2> "$work/errors"; then
         echo "FAIL $name: the guest's command failed"
