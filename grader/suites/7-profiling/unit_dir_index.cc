@@ -153,7 +153,8 @@ TEST_F(DirIndexTest, BehavesLikeAMap) {
             ASSERT_EQ(dir_index_find(index_, name), nullptr) << name;
             if (random() % 2) insert(name);
         } else {
-            ASSERT_EQ(dir_index_find(index_, name), model_.at(name)) << name;
+            ASSERT_EQ(dir_index_find(index_, name), model_.at(name))
+            << name << ": is an entry taken for its hash alone?";
             if (random() % 3 == 0) remove(name);
         }
     }
@@ -169,11 +170,13 @@ TEST_F(DirIndexTest, TellsCollisionsApart) {
         names.push_back(std::string(i % 3 * 8, 'a' + i % 2) + std::to_string(i / 2) + "-" +
                         std::to_string(i % 2));
     for (auto& name : names) insert(name);
-    for (auto& name : names) ASSERT_EQ(dir_index_find(index_, name), model_.at(name)) << name;
+    for (auto& name : names)
+        ASSERT_EQ(dir_index_find(index_, name), model_.at(name)) << name;
     for (size_t i = 0; i < names.size(); i += 2) remove(names[i]);
     for (size_t i = 0; i < names.size(); i++) {
         DirEntry* wanted = i % 2 ? model_.at(names[i]) : nullptr;
-        ASSERT_EQ(dir_index_find(index_, names[i]), wanted) << names[i];
+        ASSERT_EQ(dir_index_find(index_, names[i]), wanted)
+            << names[i] << ": is an entry taken for its hash alone?";
     }
 }
 
