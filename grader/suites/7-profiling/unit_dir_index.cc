@@ -153,8 +153,7 @@ TEST_F(DirIndexTest, BehavesLikeAMap) {
             ASSERT_EQ(dir_index_find(index_, name), nullptr) << name;
             if (random() % 2) insert(name);
         } else {
-            ASSERT_EQ(dir_index_find(index_, name), model_.at(name))
-            << name << ": is an entry taken for its hash alone?";
+            ASSERT_EQ(dir_index_find(index_, name), model_.at(name)) << name;
             if (random() % 3 == 0) remove(name);
         }
     }
@@ -171,7 +170,8 @@ TEST_F(DirIndexTest, TellsCollisionsApart) {
                         std::to_string(i % 2));
     for (auto& name : names) insert(name);
     for (auto& name : names)
-        ASSERT_EQ(dir_index_find(index_, name), model_.at(name)) << name;
+        ASSERT_EQ(dir_index_find(index_, name), model_.at(name))
+            << name << ": is an entry taken for its hash alone?";
     for (size_t i = 0; i < names.size(); i += 2) remove(names[i]);
     for (size_t i = 0; i < names.size(); i++) {
         DirEntry* wanted = i % 2 ? model_.at(names[i]) : nullptr;
