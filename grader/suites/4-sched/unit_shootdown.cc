@@ -154,7 +154,7 @@ class Shootdown : public testing::Test {
     void run(Work... works) {
         std::function<void()> list[kCpus] = {works...};
         std::atomic<uint32_t> busy{sizeof...(works)};
-        std::atomic<uint32_t> up{0}, online{0};
+        std::atomic<uint32_t> up{0}, online{0}, ended{0};
         for (uint32_t i = 0; i < kCpus; ++i) online += cpus[i].online ? 1 : 0;
         auto be_cpu = [&](uint32_t id) {
             machine_.be(id);
@@ -167,22 +167,24 @@ class Shootdown : public testing::Test {
             }
             while (busy.load() != 0 || this_cpu().ipi_pending.load() != 0) x86::pause();
             x86::cli();
+            ended.fetch_add(1);
         };
         std::vector<std::thread> running;
         for (uint32_t i = 0; i < kCpus; ++i) {
             if (cpus[i].online) running.emplace_back(be_cpu, i);
         }
-        // A late signal must find its thread: they end after the last one is sent.
+        // A late signal must find its thread: they are joined after the last one is sent. And
+        // it is sent until it is taken, also to a CPU whose interrupts were off to the end.
         std::atomic<bool> end{false};
         std::thread line([&] {
             while (!end) {
                 for (uint32_t i = 0; i < kCpus; ++i) {
-                    if (cpus[i].ipi_pending.load() != 0 && busy.load() != 0) interrupt(i);
+                    if (cpus[i].ipi_pending.load() != 0) interrupt(i);
                 }
                 std::this_thread::sleep_for(std::chrono::microseconds(200));
             }
         });
-        while (busy.load() != 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
+        while (ended.load() != online) std::this_thread::sleep_for(std::chrono::microseconds(200));
         end = true;
         line.join();
         for (std::thread& thread : running) thread.join();
