@@ -88,7 +88,6 @@ int run_jobs(const Strings& words) {
 int run_fg(const Strings& words) {
     Shared<Job> job = named_job(words);
     if (!job) return 1;
-    write_all(2, job->text + "\n");
     continue_job(job, true);
     return wait_in_foreground(job);
 }

@@ -226,6 +226,8 @@ void continue_job(const Shared<Job>& job, bool foreground) {
         tcsetpgrp(terminal, job->group);
         if (job->has_modes) tcsetattr(terminal, TCSADRAIN, &job->modes);
     }
+    // Who reads this may type Ctrl-Z at once: the terminal is the job's already.
+    if (foreground) write_all(2, job->text + "\n");
     for (Process& process : job->processes) {
         if (process.state == Process::State::Stopped)
             process.state = Process::State::Running;

@@ -47,7 +47,7 @@ pid_t fork_into(Job* job);
 int wait_in_foreground(const Shared<Job>& job);
 // Gives it a number, sets $!, and tells the user.
 void put_into_background(const Shared<Job>& job);
-// Lets a stopped job run on.
+// Lets a stopped job run on; one in the foreground gets the terminal and is named there.
 void continue_job(const Shared<Job>& job, bool foreground);
 
 // Takes note of children that ended or stopped; waits for one when `block`. False when

@@ -57,6 +57,8 @@ class Terminal : public testing::Test {
             setenv("PS1", "$ ", 1);
             setenv("PATH", "/usr/bin:/bin", 1);
             unsetenv("HISTFILE");
+            // What our own starter ignores (nohup) would stay ignored, and no hangup end it.
+            for (int number : {SIGHUP, SIGINT, SIGQUIT}) signal(number, SIG_DFL);
             if (chdir(home_.path().c_str()) != 0) _exit(126);
             execl(shell.c_str(), "mello-sh", nullptr);
             _exit(127);
