@@ -131,6 +131,7 @@ void IoBuffer::put_random() {
 
 void IoBuffer::rewind(size_t size) {
     ASSERT(size <= done());
+    faulted_ = faulted_ && size == 0;  // what could be read is offered again
     remaining_ += size;
     while (size > offset_) {
         size -= offset_;

@@ -161,7 +161,7 @@ Result<size_t> Pipe::write(IoBuffer& buffer, bool nonblocking) {
         if (readers_.load() == 0) return buffer.stop(EPIPE);
         {
             MutexGuard guard(write_mutex_);
-            TRY(ensure_ring());
+            if (!ensure_ring().ok()) return buffer.stop(ENOMEM);
             if (can_write(total))
                 transfer<ring_write_span, ring_commit_write>(ring_, buffer, [&](auto span) {
                     return buffer.take(span.data(), span.size());

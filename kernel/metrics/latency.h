@@ -35,7 +35,6 @@ class LatencyTimer {
             histogram_add(this_cpu().latencies[static_cast<uint32_t>(kind_)],
                           x86::rdtsc() - start_);
     }
-    LatencyTimer(const LatencyTimer&) = delete;
 
   private:
     const Latency kind_;

@@ -209,6 +209,7 @@ void write_metrics(ProcText& out, ProcessView&) {
     counter("samples", sampler_totals().taken);
     counter("samples_dropped", sampler_totals().dropped);
     format(out, "# TYPE mello_latency_ns summary\n");
+    MutexGuard guard(profile_mutex);  // not while they are allocated and cleared
     for (uint32_t kind = 0; kind < kLatencies; ++kind) write_latency(out, kind);
 }
 
@@ -221,8 +222,9 @@ Result<bool> parse_switch(std::string_view text) {
 
 Result<void> store_metrics(std::string_view text) {
     MutexGuard guard(profile_mutex);
+    bool on = TRY(parse_switch(text));
     latency_on = false;
-    if (!TRY(parse_switch(text))) return {};
+    if (!on) return {};
     for (uint32_t i = 0; i < cpu_count; ++i) {
         constexpr size_t kSize = kLatencies * sizeof(Histogram);
         if (cpus[i].latencies == nullptr)

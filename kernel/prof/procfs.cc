@@ -213,7 +213,8 @@ Result<void> ProcInode::list(uint64_t from, DirectoryListing& listing) {
         uint64_t n = number_of(pid(), kFirstEntry + i - 2);
         if (!listing.add(entry.name, n, entry.mode, i + 1)) return {};
     }
-    int member = static_cast<int>(std::max(from, base) - base);
+    // A position that lseek(2) chose may be any.
+    int member = static_cast<int>(std::min(std::max(from, base) - base, uint64_t{INT32_MAX}));
     while ((member = TRY(next_member(member))) >= 0) {
         char name[16];
         size_t length = format_to(name, sizeof name, "%d", member);

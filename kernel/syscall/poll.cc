@@ -1,7 +1,7 @@
 // poll(2), ppoll(2), select(2), pselect(2).
 //
-// How a poll sleeps. The thread enters the wait queue of each file, marks itself as
-// sleeping, and only then asks each file for the last time. A file that becomes ready
+// How a poll sleeps. The thread enters the wait queue of each file (one round), marks itself
+// as sleeping, and only then asks each file for the last time (another). A file that becomes ready
 // before that question is seen by it, one that becomes ready after it wakes the thread,
 // which is marked; so no change falls in between.
 //
@@ -107,6 +107,8 @@ Result<int> PollSet::wait(uint64_t deadline_ns) {
             for (PollPlace& place : item.places) place.prepare();
         ready = check(table);
         if (ready > 0) return ready;
+        // Entering one file's queue takes back the wake-up by a file that was asked before.
+        if (table != nullptr) continue;
         if (sleep_interrupted()) return Error(kERESTARTNOHAND);
         if (!schedule_until(deadline_ns)) return check(nullptr);
     }

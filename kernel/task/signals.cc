@@ -56,10 +56,7 @@ void stop_process(Process& process, int signal) {
 void wait_while_stopped(Thread& thread, Process& process) {
     (void)wait_until(
         process.stop_wait,
-        [&] {
-            return !process.stopped.load(std::memory_order_seq_cst) ||
-                   (thread.attention.load(std::memory_order_relaxed) & kAttentionExit) != 0;
-        },
+        [&] { return !process.stopped.load(std::memory_order_seq_cst) || kill_pending(thread); },
         WaitMode::Uninterruptible);
     MutexGuard tree(process_tree);
     if (!kill_pending(thread)) job_control_report(process);

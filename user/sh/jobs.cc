@@ -226,13 +226,16 @@ void continue_job(const Shared<Job>& job, bool foreground) {
         tcsetpgrp(terminal, job->group);
         if (job->has_modes) tcsetattr(terminal, TCSADRAIN, &job->modes);
     }
-    // Who reads this may type Ctrl-Z at once: the terminal is the job's already.
+    // Who reads this may type Ctrl-Z at once: the terminal is the job's already, and SIGCONT,
+    // which would take that stop back, goes only to a job that is known to be stopped.
     if (foreground) write_all(2, job->text + "\n");
+    bool stopped = false;
     for (Process& process : job->processes) {
-        if (process.state == Process::State::Stopped)
-            process.state = Process::State::Running;
+        if (process.state != Process::State::Stopped) continue;
+        process.state = Process::State::Running;
+        stopped = true;
     }
-    kill(-job->group, SIGCONT);
+    if (stopped) kill(-job->group, SIGCONT);
 }
 
 bool reap(bool block) {
