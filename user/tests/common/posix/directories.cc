@@ -177,6 +177,18 @@ void test_list() {
     check_fails("file", ENOTDIR, syscall(SYS_getdents64, fd, buffer, sizeof buffer));
     close(fd);
     check_fails("bad_descriptor", EBADF, syscall(SYS_getdents64, 900, buffer, 100));
+
+    // Positions that lseek(2) accepts and no directory has.
+    constexpr const char* kDirectories[] = {"/proc/self/fd", "/proc", "/dev", "/tmp"};
+    constexpr off_t kFar[] = {0x7fffffff, 0x80000002, off_t{1} << 32, INT64_MAX};
+    for (const char* name : kDirectories) {
+        int directory = open(name, O_RDONLY | O_DIRECTORY);
+        for (off_t far : kFar) {
+            check_equal("seek_far", far, lseek(directory, far, SEEK_SET));
+            check_equal(name, 0, syscall(SYS_getdents64, directory, buffer, sizeof buffer));
+        }
+        close(directory);
+    }
 }
 
 void test_cwd() {
