@@ -103,7 +103,7 @@ void write_stat(ProcText& out, ProcessView&) {
 }
 
 // ---- cpuinfo: a paragraph a CPU, in the form that Linux gives it on x86 ----
-
+//
 // All CPUs are of one kind, so CPUID is asked on the one that runs.
 
 // What every x86-64 has, by the names that Linux gives it; what cpu_features says comes behind.

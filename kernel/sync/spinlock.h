@@ -13,7 +13,6 @@
 
 // Clang's thread-safety annotations (clang.llvm.org/docs/ThreadSafetyAnalysis.html), checked
 // by `make thread-safety` in a syntax-only pass; GCC sees nothing.
-
 #if defined(__clang__)
 #define THREAD_ANNOTATION(x) __attribute__((x))
 #else

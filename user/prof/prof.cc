@@ -308,7 +308,10 @@ size_t function_count;
 Function& function_named(const char* name) {
     for (size_t i = 0; i < function_count; i++)
         if (strcmp(functions[i].name, name) == 0) return functions[i];
-    if (function_count == sizeof functions / sizeof *functions) return functions[0];
+    if (function_count == sizeof functions / sizeof *functions) {
+        fputs("prof: more functions than the report has room for\n", stderr);
+        exit(1);
+    }
     functions[function_count] = {name, 0, 0};
     return functions[function_count++];
 }

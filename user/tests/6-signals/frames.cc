@@ -170,11 +170,7 @@ handler_entry:
 
 namespace {
 
-struct Shared {
-    std::atomic<uint64_t> handled{0};
-    std::atomic<bool> stop{false};
-};
-Shared* shared;
+Sending* shared;
 uint64_t edit;
 void (*forge)(ucontext_t&);  // what the handler of SIGUSR2 does to its frame
 
@@ -193,17 +189,6 @@ void catch_signal(int signal, int flags = 0) {
     action.sa_flags = SA_SIGINFO | flags;
     action.sa_sigaction = handler_entry;
     sigaction(signal, &action, nullptr);
-}
-
-// Sends SIGUSR1 as fast as they are handled, and the interrupted program makes progress.
-int send_signals(pid_t target) {
-    while (!shared->stop) {
-        uint64_t handled = shared->handled;
-        kill(target, SIGUSR1);
-        while (shared->handled == handled && !shared->stop) sched_yield();
-        for (int i = 0; i < 3000; i++) asm volatile("pause");
-    }
-    return 0;
 }
 
 // ---- contexts ----
@@ -225,7 +210,7 @@ void test_registers(uint64_t seed, uint64_t rounds) {
     catch_signal(SIGUSR1);
     catch_signal(SIGUSR2);
     own_pid = getpid();
-    pid_t sender = start_child([] { return send_signals(getppid()); });
+    pid_t sender = start_child([] { return send_signals(getppid(), *shared); });
     Sequence sequence(seed);
     uint64_t hash = kHashStart, edited = kHashStart;
     for (uint64_t round = 0; round < rounds; round++) {
@@ -349,7 +334,7 @@ void handle(int signal, siginfo_t*, void* context) {
 int main() {
     need_handlers();
     uint64_t seed = host_number("frames_seed", 1);
-    shared = shared_memory<Shared>();
+    shared = shared_memory<Sending>();
     has_avx = __builtin_cpu_supports("avx") ? 1 : 0;
     wild_address = static_cast<greg_t>(0x8000'0000'0000'0000 | seed << 3);
     test_registers(seed, host_number("frames_rounds", 20));

@@ -31,10 +31,8 @@ namespace {
 
 constexpr uint64_t kEnough = 5;
 
-struct Shared {
-    std::atomic<uint64_t> handled{0};
-    std::atomic<uint64_t> calls{0};   // that wait; the helper acts in each
-    std::atomic<bool> stop{false};
+struct Shared : Sending {
+    std::atomic<uint64_t> calls{0};  // that wait; the helper acts in each
     uint32_t word = 0;
 };
 Shared* shared;
@@ -44,16 +42,6 @@ void catch_signal(int flags) {
     action.sa_flags = flags;
     action.sa_handler = [](int) { shared->handled++; };
     sigaction(SIGUSR1, &action, nullptr);
-}
-
-int send_signals(pid_t target) {
-    while (!shared->stop) {
-        uint64_t handled = shared->handled;
-        kill(target, SIGUSR1);
-        while (shared->handled == handled && !shared->stop) sched_yield();
-        for (int i = 0; i < 3000; i++) asm volatile("pause");
-    }
-    return 0;
 }
 
 // A child that does `act` when `kEnough` signals have come since now.
@@ -188,7 +176,7 @@ int main() {
     shared = shared_memory<Shared>();
     catch_signal(SA_RESTART);
     pid_t parent = getpid();
-    pid_t sender = start_child([&] { return send_signals(parent); });
+    pid_t sender = start_child([&] { return send_signals(parent, *shared); });
     test_reads(seed);
     test_other_restarts();
     test_never_restarted();  // whatever SA_RESTART says

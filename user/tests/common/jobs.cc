@@ -174,6 +174,20 @@ void test_stop_and_continue(const char* shell) {
     session.expect_of("jobs_none", "jobs; echo no''more", "nomore\r\n");
 }
 
+// `fg` of a stopped program that copies lines: it reads again, also what is typed in parts,
+// and ends with its input.
+void continue_reader(Session& session, const char* name) {
+    session.type("fg\n");
+    session.await_foreground();
+    session.type("wo");
+    session.expect(name, "wo");
+    session.type("rd\n");
+    session.expect(name, "rd\r\n");
+    session.expect(name, "word\r\n");
+    session.type(kEnd);
+    session.expect(name, "$ ");
+}
+
 void test_pipeline(const char* shell) {
     Session session(shell);
     session.expect_of("yes_head", "yes wo''rd | head -n 1; echo st''atus $?",
@@ -185,15 +199,7 @@ void test_pipeline(const char* shell) {
     session.expect("pipeline_runs", "one\r\n");
     session.type(kStop);
     session.expect("pipeline_stopped", "$ ");
-    session.type("fg\n");
-    session.await_foreground();
-    session.type("te");
-    session.expect("typed_to_pipeline", "te");
-    session.type("xt\n");
-    session.expect("pipeline_echo", "xt\r\n");
-    session.expect("pipeline_output", "text\r\n");
-    session.type(kEnd);
-    session.expect("pipeline_ended", "$ ");
+    continue_reader(session, "pipeline_goes_on");
 }
 
 // Asks `jobs` until one is stopped: by SIGTTIN or SIGTTOU, some time after it was started.
@@ -207,15 +213,7 @@ void test_background(const char* shell) {
     session.type("cat &\n");
     session.expect("cat_started", "$ ");
     expect_stopped(session, "cat_stopped");
-    session.type("fg\n");
-    session.await_foreground();
-    session.type("wo");
-    session.expect("typed", "wo");
-    session.type("rd\n");
-    session.expect("cat_echo", "rd\r\n");
-    session.expect("cat_output", "word\r\n");
-    session.type(kEnd);
-    session.expect("cat_ended", "$ ");
+    continue_reader(session, "cat_goes_on");
     session.type("stty tostop; sh -c 'echo out''put' &\n");
     session.expect("writer_started", "$ ");
     expect_stopped(session, "writer_stopped");
