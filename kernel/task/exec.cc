@@ -127,14 +127,11 @@ Result<void> clear_tails(const LoadedImage& loaded) {
 
 // ---- execve ----
 
-// What is shared with another process becomes ours alone.
+// `object` itself, or a copy of what is shared with another process.
 template <typename T>
-Result<void> unshare(Ref<T>& object) {
-    if (!object->shared()) return {};
-    Ref<T> own(TRY(object->clone()));
-    MutexGuard tree(process_tree);
-    std::swap(object, own);
-    return {};
+Result<Ref<T>> unshared(const Ref<T>& object) {
+    if (!object->shared()) return object;
+    return Ref<T>(TRY(object->clone()));
 }
 
 class Exec {
@@ -148,13 +145,14 @@ class Exec {
         TRY(follow_scripts());
         TRY(build_space());
         TRY(pack(arguments, environment));
-        TRY(unshare(process_.files));
-        return unshare(process_.signals.actions);
+        files_ = TRY(unshared(process_.files));
+        actions_ = TRY(unshared(process_.signals.actions));
+        return {};
     }
 
     // After end_other_threads.
     void commit(TrapFrame& frame) {
-        replace_space();
+        replace_shared();
         reset_process();
         reset_thread(*current_thread());
         if (!fill_space().ok()) return begin_exit_group(SIGKILL);
@@ -291,9 +289,11 @@ class Exec {
 
     // ---- After it ----
 
-    void replace_space() {
+    void replace_shared() {
         {
-            MutexGuard tree(process_tree);  // for /proc
+            MutexGuard tree(process_tree);  // for /proc and children that end
+            std::swap(process_.files, files_);
+            std::swap(process_.signals.actions, actions_);
             std::swap(process_.space, space_);
             process_.shares_space = false;
         }
@@ -352,7 +352,10 @@ class Exec {
     size_t texts_size_ = 0;
     const char* prefix_[kMaxPrefix];  // strings in front of argv, last one first
     uint32_t prefix_count_ = 0;
-    Ref<AddressSpace> space_;  // until it is the process's
+    // Until they are the process's:
+    Ref<AddressSpace> space_;
+    Ref<FdTable> files_;
+    Ref<SignalActions> actions_;
     LoadedImage main_{};
     std::optional<LoadedImage> interpreter_;
     VirtAddr stack_pointer_ = 0;
