@@ -125,6 +125,15 @@ $(BUILD)/syscalls.md: kernel/syscall/table.def
 	$(Q)sed -nE 's/^(OLD_)?SYSCALL\(([0-9]+), (\w+).*/| \2 | `\3` |/p' $< >> $@
 $(BUILD)/mello.elf: | $(BUILD)/syscalls.md
 
+# ---- The console's font, from Debian, as the numbers of a C array ----
+CONSOLE_FONT := /usr/share/consolefonts/Unifont-APL8x16.psf.gz
+$(CONSOLE_FONT):
+	$(error $@ is missing, of the package psf-unifont; `make deps` installs it)
+$(BUILD)/gen/console_font.inc: $(CONSOLE_FONT)
+	@mkdir -p $(@D)
+	$(Q)gzip -dc $< | od -An -v -tu1 | sed 's/[0-9]\+/&,/g' > $@
+$(KOBJ)/kernel/drivers/screen.cc.o: $(BUILD)/gen/console_font.inc
+
 # ---- Clang's thread-safety analysis: what GUARDED_BY and REQUIRES promise ----
 # Nothing but the analysis. Clang 14 does not know destructors with constraints (Result);
 # without the FPU it has no long double, which libstdc++'s headers name.
@@ -135,7 +144,8 @@ THREAD_SAFETY := $(patsubst %,$(BUILD)/thread-safety/%.ok,\
   $(filter %.cc,$(KERNEL_SOURCES) $(wildcard solutions/*/*.cc)))
 .PHONY: thread-safety
 thread-safety: $(THREAD_SAFETY)
-$(BUILD)/thread-safety/%.ok: % $(BUILD)/thread-safety/flags | $(BUILD)/gen/linux_calls.def
+$(BUILD)/thread-safety/%.ok: % $(BUILD)/thread-safety/flags | $(BUILD)/gen/linux_calls.def \
+  $(BUILD)/gen/console_font.inc
 	$(call say,ANALYSE,$<)
 	@mkdir -p $(@D)
 	$(Q)$(THREAD_SAFETY_CXX) -MMD -MP -MT $@ -MF $(@:.ok=.d) $<

@@ -13,6 +13,8 @@ cp "$initramfs" "$tree/boot/initramfs.cpio"
 cat > "$tree/boot/grub/grub.cfg" <<MENU
 set timeout=0
 set default=0
+# Where there is no VGA text mode, the screen is pixels.
+if [ "\$grub_platform" = efi ]; then insmod all_video; fi
 menuentry "MelloOS" {
     multiboot2 /boot/mello.elf $arguments
     module2 /boot/initramfs.cpio
@@ -20,7 +22,7 @@ menuentry "MelloOS" {
 MENU
 if ! grub-mkrescue -o "$out" --locales= --themes= --fonts= \
     --install-modules="multiboot2 normal iso9660 part_msdos part_gpt fat search
-        search_fs_file search_fs_uuid configfile all_video gfxterm" \
+        search_fs_file search_fs_uuid configfile test all_video" \
     "$tree" > "$work/log" 2>&1; then
     cat "$work/log" >&2
     exit 1

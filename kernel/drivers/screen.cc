@@ -8,7 +8,6 @@
 #include "kernel/drivers/drivers.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "kernel/arch/paging.h"
 #include "kernel/arch/x86.h"
@@ -25,35 +24,15 @@ constexpr uint8_t kReverse = 0x80;
 
 // ---- The font ----
 
-// The characters 32 to 126: 95 glyphs drawn for this project on a grid of 5 x 8. A glyph is
-// one number, a byte a row, the top row first (most significant); of each byte bit 6 is the
-// leftmost of the five pixels. The last row is below the base line. Each row is drawn twice.
-constexpr uint64_t kGlyphs[95] = {
-    0x0000000000000000, 0x1010101010001000, 0x2828280000000000, 0x28287c287c282800,
-    0x103c503814781000, 0x64640810204c4c00, 0x3048502054483400, 0x1010200000000000,
-    0x0810202020100800, 0x2010080808102000, 0x0010543854100000, 0x0010107c10100000,
-    0x0000000030102000, 0x0000007c00000000, 0x0000000000303000, 0x0404081020404000,
-    0x38444c5464443800, 0x1030101010103800, 0x3844041820407c00, 0x3844041804443800,
-    0x081828487c080800, 0x7c40780404443800, 0x1820407844443800, 0x7c04080810101000,
-    0x3844443844443800, 0x3844443c04083000, 0x0030300030300000, 0x0030300030102000,
-    0x0810204020100800, 0x00007c007c000000, 0x2010080408102000, 0x3844040810001000,
-    0x38445c545c403800, 0x3844447c44444400, 0x7844447844447800, 0x3844404040443800,
-    0x7048444444487000, 0x7c40407840407c00, 0x7c40407840404000, 0x3844405c44443c00,
-    0x4444447c44444400, 0x3810101010103800, 0x1c08080808483000, 0x4448506050484400,
-    0x4040404040407c00, 0x446c545444444400, 0x446464544c4c4400, 0x3844444444443800,
-    0x7844447840404000, 0x3844444454483400, 0x7844447850484400, 0x3c40403804047800,
-    0x7c10101010101000, 0x4444444444443800, 0x4444444428281000, 0x44444454546c4400,
-    0x4444281028444400, 0x4444281010101000, 0x7c04081020407c00, 0x3820202020203800,
-    0x4040201008040400, 0x3808080808083800, 0x1028440000000000, 0x000000000000007c,
-    0x2010080000000000, 0x000038043c443c00, 0x4040784444447800, 0x00003c4040403c00,
-    0x04043c4444443c00, 0x000038447c403800, 0x1824207020202000, 0x00003c44443c0438,
-    0x4040784444444400, 0x1000301010103800, 0x0800180808084830, 0x4040485060504800,
-    0x3010101010103800, 0x0000685454544400, 0x0000784444444400, 0x0000384444443800,
-    0x0000784444784040, 0x00003c44443c0404, 0x0000586440404000, 0x00003c4038047800,
-    0x2020782020241800, 0x00004444444c3400, 0x0000444444281000, 0x0000445454542800,
-    0x0000442810284400, 0x00004444443c0438, 0x00007c0810207c00, 0x0c10102010100c00,
-    0x1010101010101000, 0x6010100810106000, 0x0000245448000000,
+// A console font in PSF version 1, unpacked by kernel.mk: two bytes of magic, the mode, the
+// bytes of a glyph; then the glyphs, in the order of ASCII as far as that goes, a byte a row,
+// whose most significant bit is the leftmost pixel.
+constexpr uint8_t kFont[] = {
+#include "console_font.inc"
 };
+constexpr size_t kFontHeader = 4;
+static_assert(kFont[0] == 0x36 && kFont[1] == 0x04 && kFont[3] == kGlyphHeight);
+static_assert(sizeof kFont >= kFontHeader + 256 * kGlyphHeight);
 
 // ---- Drawing a cell ----
 
@@ -61,16 +40,15 @@ Framebuffer pixels;             // address 0: VGA text
 volatile uint8_t* video_memory;
 
 void draw_pixels(uint32_t column, uint32_t row, uint8_t cell) {
-    auto index = static_cast<uint8_t>((cell & ~kReverse) - ' ');
-    uint64_t glyph = index < std::size(kGlyphs) ? kGlyphs[index] : 0;
-    if (cell & kReverse) glyph = ~glyph;
+    const uint8_t* glyph = kFont + kFontHeader + (cell & ~kReverse) * kGlyphHeight;
+    uint8_t inverted = cell & kReverse ? 0xff : 0;
     constexpr uint32_t kLight = 0xc0;
     uint32_t front = kLight << pixels.red_shift | kLight << pixels.green_shift |
                      kLight << pixels.blue_shift;
     volatile uint8_t* line =
         video_memory + row * kGlyphHeight * pixels.pitch + column * kGlyphWidth * 4;
     for (uint32_t y = 0; y < kGlyphHeight; y++, line += pixels.pitch) {
-        auto bits = static_cast<uint8_t>(glyph >> (56 - y / 2 * 8));
+        uint32_t bits = glyph[y] ^ inverted;
         auto* out = reinterpret_cast<volatile uint32_t*>(line);
         for (uint32_t x = 0; x < kGlyphWidth; x++) out[x] = bits >> (7 - x) & 1 ? front : 0;
     }
