@@ -135,7 +135,8 @@ extern "C" [[noreturn]] void kmain(uint32_t magic, uint32_t info) {
     log_info("%u CPUs", cpu_count);
 
     Result<Thread*> first = thread_create("init", first_thread, nullptr);
-    if (!first.ok() || !thread_reaper_start().ok()) panic("no memory for the first threads");
+    if (!first.ok() || !thread_reaper_start().ok() || !rcu_start().ok())
+        panic("no memory for the first threads");
     thread_start(*first.value());
     idle_loop();
 }

@@ -57,6 +57,7 @@ std::vector<Part> common_parts(uint64_t seed) {
                           "--extra build/check/bash --smp 2 -- /tests/jobs /usr/bin/bash"},
         {"threads", 60, "for n in 1 2 4; do " + run + "--smp $n -- "
                         "'/tests/threads-musl && /tests/threads-glibc' || exit 1; done"},
+        {"rcu", 40, run + "--smp 4 -- /tests/rcu 5"},
         {"applets", 120, "grader/checks/applets.sh --smp 2"},
         {"programs", 180, "grader/checks/programs.sh --smp 2"},
         {"rewind", 90, "grader/checks/rewind.sh"},
@@ -77,6 +78,7 @@ std::vector<Part> proof_parts() {
         {"all-mutants", 2400, "build/bin/mello mutants", 2},
         {"long-fuzz", 400, "grader/checks/fuzz.sh 60"},
         {"boot-storm", 300, "grader/checks/boot_soak.sh 60", 2},
+        {"rcu-torture", 120, std::string(kRun) + "--timeout 90 --smp 4 -- /tests/rcu 60", 2},
         {"stress", 240, "grader/checks/stress_soak.sh 60", 2},
     };
 }

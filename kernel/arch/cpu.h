@@ -29,6 +29,7 @@ struct alignas(kCacheLine) Cpu {
     std::atomic<bool> idling;      // its idle thread runs: needs an IPI to notice work
     std::atomic<uint32_t> ipi_pending;  // IpiWork bits (kernel/arch/smp.h)
     uint32_t interrupt_depth;      // > 0 while an interrupt handler runs
+    uint32_t rcu_readers;          // read sections of RCU under way, in debug builds
     uint32_t held_locks;           // spin locks held, for the lock-rank checker
     const SpinLock* held[16];
     Histogram* latencies;          // by kind (kernel/metrics/latency.h); nullptr: never on

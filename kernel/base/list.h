@@ -1,7 +1,9 @@
 // Intrusive doubly linked list: the link lives in the element, so adding never allocates
 // and an element can be removed knowing only itself. An element is in at most one list per
-// link member. Not locked: the owner of the list locks.
+// link member. Not locked: the owner of the list locks. But one that adds and removes may do
+// so beside those who walk it with for (T& x : list) under RCU (kernel/sched/rcu.h).
 #pragma once
+#include <atomic>
 
 #include "kernel/base/log.h"
 
@@ -49,11 +51,17 @@ class List {
         return item;
     }
     static void remove(T* item) {
+        remove_under_readers(item);
+        (item->*kLink).next = nullptr;
+    }
+    // For lists that are walked under RCU: `item` still leads on who stands at it. It cannot
+    // be added to a list again.
+    static void remove_under_readers(T* item) {
         ListLink& link = item->*kLink;
         ASSERT(link.linked());
-        link.prev->next = link.next;
+        std::atomic_ref(link.prev->next).store(link.next, std::memory_order_release);
         link.next->prev = link.prev;
-        link.prev = link.next = nullptr;
+        link.prev = nullptr;
     }
 
     // for (T& x : list): the body may not remove x; use front()/next() for that.
@@ -62,7 +70,7 @@ class List {
         explicit Iterator(ListLink* link) : link_(link) {}
         T& operator*() const { return *owner(link_); }
         Iterator& operator++() {
-            link_ = link_->next;
+            link_ = std::atomic_ref(link_->next).load(std::memory_order_acquire);
             return *this;
         }
         bool operator!=(const Iterator& other) const { return link_ != other.link_; }
@@ -70,7 +78,7 @@ class List {
       private:
         ListLink* link_;
     };
-    Iterator begin() { return Iterator(head_.next); }
+    Iterator begin() { return ++Iterator(&head_); }
     Iterator end() { return Iterator(&head_); }
 
   private:
@@ -83,7 +91,7 @@ class List {
         ASSERT(!link.linked());
         link.prev = before;
         link.next = after;
-        before->next = &link;
+        std::atomic_ref(before->next).store(&link, std::memory_order_release);
         after->prev = &link;
     }
 

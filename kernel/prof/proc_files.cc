@@ -62,7 +62,7 @@ struct Census {
 
 Census take_census() {
     Census census;
-    MutexGuard tree(process_tree);
+    RcuReader reader;
     for (Process& process : all_processes) {
         census.last_pid = process.pid;
         SpinGuard guard(process.lock);

@@ -171,7 +171,7 @@ Result<InodeRef> ProcInode::target_in(ProcessView& view) {
 }
 
 int ProcInode::next_process(int from) {
-    MutexGuard tree(process_tree);
+    RcuReader reader;
     for (Process& process : all_processes)
         if (process.pid >= from) return process.pid;
     return -1;

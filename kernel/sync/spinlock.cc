@@ -72,5 +72,6 @@ void panic_if_atomic(const char* what) {
     const Cpu& cpu = this_cpu();
     if (cpu.held_locks != 0)
         panic("%s while spin lock %s is held", what, lock_rank_name(cpu.held[0]->rank()));
+    if (cpu.rcu_readers != 0) panic("%s in a read section of RCU", what);
     if (cpu.interrupt_depth != 0) panic("%s in an interrupt handler", what);
 }

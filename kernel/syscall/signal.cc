@@ -130,7 +130,7 @@ Result<void> sys_pause() {
 static Result<void> signal_one_thread(int32_t pid, int32_t tid, int signal) {
     if (tid <= 0 || signal < 0 || signal > kSignalCount) return Error(EINVAL);
     Result<void> result = Error(ESRCH);
-    MutexGuard tree(process_tree);
+    RcuReader reader;
     with_thread(tid, [&](Thread& thread) {
         if (pid != 0 && thread.process->pid != pid) return;
         result = {};
@@ -142,6 +142,13 @@ static Result<void> signal_one_thread(int32_t pid, int32_t tid, int signal) {
 Result<void> sys_kill(int32_t pid, int signal) {
     if (signal < 0 || signal > kSignalCount) return Error(EINVAL);
     SignalSource source = {current_process().pid, SI_USER};
+    if (pid > 0) {
+        RcuReader reader;
+        Process* process = find_process(pid);
+        if (process == nullptr) return Error(ESRCH);
+        if (signal != 0) post_signal(*process, signal, source);
+        return {};
+    }
     MutexGuard tree(process_tree);
     if (pid == -1) {
         for (Process& process : all_processes) {  // everybody but init and the caller
@@ -151,14 +158,8 @@ Result<void> sys_kill(int32_t pid, int signal) {
         return {};
     }
     if (pid == INT32_MIN) return Error(ESRCH);
-    if (pid <= 0) {
-        int32_t group = pid == 0 ? current_process().group : -pid;
-        return post_group_signal(group, signal, source) ? Result<void>{} : Error(ESRCH);
-    }
-    Process* process = find_process(pid);
-    if (process == nullptr) return Error(ESRCH);
-    if (signal != 0) post_signal(*process, signal, source);
-    return {};
+    int32_t group = pid == 0 ? current_process().group : -pid;
+    return post_group_signal(group, signal, source) ? Result<void>{} : Error(ESRCH);
 }
 
 Result<void> sys_tkill(int32_t tid, int signal) { return signal_one_thread(0, tid, signal); }

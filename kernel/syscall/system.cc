@@ -19,8 +19,10 @@ Result<void> sys_sysinfo(UserOut<struct sysinfo> out) {
     info.totalram = frames_total() * kPageSize;
     info.freeram = frames_free() * kPageSize;
     info.mem_unit = 1;
-    MutexGuard tree(process_tree);
-    for ([[maybe_unused]] Process& process : all_processes) info.procs++;
+    {
+        RcuReader reader;
+        for ([[maybe_unused]] Process& process : all_processes) info.procs++;
+    }
     return out.write(info);
 }
 

@@ -292,6 +292,7 @@ class Exec {
     void replace_shared() {
         {
             MutexGuard tree(process_tree);  // for /proc and children that end
+            SpinGuard guard(process_.lock);  // for who sends signals
             std::swap(process_.files, files_);
             std::swap(process_.signals.actions, actions_);
             std::swap(process_.space, space_);

@@ -4,7 +4,7 @@
 // The child starts in start_child on a kernel stack of its own, with the parent's user
 // registers at its top, and leaves through trap_return.
 //
-// Until link_thread nobody can find the child, so everything up to that can fail and is
+// Until it is linked nobody can find the child, so everything up to that can fail and is
 // undone by hand in the order of its making. From thread_start on it belongs to itself.
 #include <algorithm>
 
@@ -64,15 +64,6 @@ int32_t allocate_tid() REQUIRES(process_tree) {
     return last;
 }
 
-// Makes `process` findable, as a child of `parent` (nullptr: init).
-void link_process(Process& process, Process* parent) REQUIRES(process_tree) {
-    all_processes.insert_by(&Process::pid, &process);
-    process.parent = parent;
-    if (parent == nullptr) return;
-    process.parent_pid.store(parent->pid, std::memory_order_relaxed);
-    parent->children.push_back(&process);
-}
-
 // Adds a thread to its process; refuses (EAGAIN) when that is ending or in an exec.
 Result<void> link_thread(Process& process, Thread& thread) REQUIRES(process_tree) {
     SpinGuard guard(process.lock);
@@ -81,6 +72,18 @@ Result<void> link_thread(Process& process, Thread& thread) REQUIRES(process_tree
     process.threads.push_back(&thread);
     process.thread_count++;
     return {};
+}
+
+// Makes `process` findable with its first thread, as a child of `parent` (nullptr: init).
+// Whoever finds it, under RCU for instance, can send it a signal.
+void link_process(Process& process, Process* parent, Thread& thread) REQUIRES(process_tree) {
+    (void)link_thread(process, thread);  // nobody can be ending it yet
+    process.parent = parent;
+    if (parent != nullptr) {
+        process.parent_pid.store(parent->pid, std::memory_order_relaxed);
+        parent->children.push_back(&process);
+    }
+    all_processes.insert_by(&Process::pid, &process);
 }
 
 // ---- The child's Thread ----
@@ -141,8 +144,8 @@ Result<void> link_child(Process& parent, Process& child, Thread& thread) {
     thread.tid = child.pid = allocate_tid();
     child.group = parent.group;
     child.session = parent.session;
-    link_process(child, &parent);
-    return link_thread(child, thread);
+    link_process(child, &parent, thread);
+    return {};
 }
 
 // All that can fail; what the child has got until then goes with it.
@@ -233,8 +236,8 @@ Result<void> become_process(Thread& thread) {
     thread.tid = process->pid = allocate_tid();
     ASSERT(process->pid == 1);
     thread.process = process;
-    link_process(*process, nullptr);
-    return link_thread(*process, thread);
+    link_process(*process, nullptr, thread);
+    return {};
 }
 
 }  // namespace
@@ -244,6 +247,7 @@ Result<int32_t> clone_current(const CloneRequest& request) {
     TRY(check_flags(request.flags));
     bool is_thread = (request.flags & CLONE_THREAD) != 0;
     bool is_vfork = (request.flags & CLONE_VFORK) != 0;
+    rcu_throttle();
     Thread* thread = TRY(create_thread(request));
     std::atomic<bool> vfork_done{false};
     Result<void> published =

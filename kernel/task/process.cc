@@ -144,8 +144,8 @@ bool parent_ignores_end(Process& parent, uint32_t exit_signal) {
 // Takes a zombie out of the tree and frees it.
 void release_zombie(Process& zombie) REQUIRES(process_tree) {
     zombie.parent->children.remove(&zombie);
-    all_processes.remove(&zombie);
-    destroy(&zombie);
+    all_processes.remove_under_readers(&zombie);
+    rcu_destroy(&zombie);
 }
 
 void end_process(Thread& thread, Process& process) {

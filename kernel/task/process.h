@@ -2,13 +2,16 @@
 //
 // Lifetime: a Process ends with its last thread and stays as a zombie until its parent has
 // waited for it (or at once, when the parent ignores SIGCHLD). Pointers to other processes
-// are valid under process_tree (rank ProcessTree) only.
+// are valid under process_tree (rank ProcessTree) and, if found there, in a read section of
+// RCU. Who needs relations, or must not miss a child forked meanwhile (signals to groups),
+// takes process_tree; who looks for one process or counts them all need not.
 //
 // A process's last thread turns it into a zombie under process_tree and touches it no more
 // after letting go of that; so who finds a zombie under process_tree may free it.
 #pragma once
 
 #include "kernel/fs/vfs.h"
+#include "kernel/sched/rcu.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task/fd_table.h"
 
@@ -24,7 +27,7 @@ struct AlarmTimer : Timer {
     std::atomic<bool> armed{false};  // started, and the last callback has not ended
 };
 
-struct Process {
+struct Process : RcuObject {
     Process();
 
     int32_t pid = 0;
@@ -77,13 +80,13 @@ struct Process {
 };
 
 extern Mutex process_tree;
-// By pid, zombies included; under process_tree.
+// By pid, zombies included; changed under process_tree, walked under it or RCU.
 extern List<Process, &Process::all_link> all_processes;
 inline Process& current_process() { return *current_thread()->process; }
-// Under process_tree; nullptr when there is none.
+// Under process_tree or RCU; nullptr when there is none.
 Process* find_process(int32_t pid);
 // Calls function(thread) under its process's lock, so no sleep; false when there is none.
-// Under process_tree.
+// Under process_tree or RCU.
 template <typename Function>
 bool with_thread(int32_t tid, Function function) {
     for (Process& process : all_processes) {
@@ -133,8 +136,8 @@ class ProcessWalk {
 void signal_process_group(int32_t group, int signal);
 // To one thread, under its process's lock.
 void signal_thread(Thread& thread, int signal, SignalSource source);
-// To a process that the caller knows to live: under process_tree, or its own timer. Any
-// context.
+// To a process that the caller knows to live: under process_tree or RCU, or its own timer.
+// Any context.
 void post_signal(Process& process, int signal, SignalSource source = {});
 // To all of a group; false when there is none.
 bool post_group_signal(int32_t group, int signal, SignalSource source = {})
