@@ -31,6 +31,17 @@
 
 // ---- What the loaders look for ----
 
+// A tag of the multiboot2 header: type, flags, size, and the words that belong to it.
+    .macro TAG type, flags, words:vararg
+    .balign 8
+1:  .short \type, \flags
+    .long 2f - 1b
+    .ifnb \words
+    .long \words
+    .endif
+2:
+    .endm
+
     .section .multiboot, "a"
     .balign 8
 multiboot_header:
@@ -40,29 +51,11 @@ multiboot_header:
     // All four sum to 0 (mod 2^32).
     .long 0x100000000 - (MULTIBOOT2_HEADER_MAGIC + (multiboot_header_end - multiboot_header))
 
-    .balign 8
-1:  .short 1, 0 // information request, required: command line, modules, memory map
-    .long 2f - 1b
-    .long 1, 3, 6
-2:
-    .balign 8
-1:  .short 3, 0 // entry address, physical
-    .long 2f - 1b
-    .long PHYS(start_multiboot2)
-2:
-    .balign 8
-1:  .short 5, 1 // framebuffer, optional: GRUB may give EGA text instead
-    .long 2f - 1b
-    .long 1024, 768, 32
-2:
-    .balign 8
-1:  .short 6, 0 // modules page aligned
-    .long 2f - 1b
-2:
-    .balign 8
-1:  .short 0, 0 // the end
-    .long 2f - 1b
-2:
+    TAG 1, 0, 1, 3, 6 // information request, required: command line, modules, memory map
+    TAG 3, 0, PHYS(start_multiboot2) // entry address, physical
+    TAG 5, 1, 1024, 768, 32 // framebuffer, optional: GRUB may give EGA text instead
+    TAG 6, 0 // modules page aligned
+    TAG 0, 0 // the end
 multiboot_header_end:
 
     .section .note.Xen, "a", @note

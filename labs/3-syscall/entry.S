@@ -9,18 +9,16 @@
 // Handout: handouts/3-syscall.md. Contract: kernel/syscall/syscall.h.
 
 #include "kernel/arch/asm_offsets.h"
+#include "kernel/arch/assembly.h"
 
     .text
     .balign 64
-    .globl syscall_entry
-    .type syscall_entry, @function
-syscall_entry:
+FUNCTION(syscall_entry)
     swapgs
     movq %gs:CPU_KERNEL_RSP, %rsp
     leaq .Lmessage(%rip), %rdi
     xorl %eax, %eax // no vector registers hold arguments (System V ABI, 3.2.3)
     call _Z5panicPKcz // panic(const char*, ...)
-    .size syscall_entry, . - syscall_entry
 
     .section .rodata
 .Lmessage:

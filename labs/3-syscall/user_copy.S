@@ -3,6 +3,8 @@
 //
 // This is the naive version: right, and one byte at a time.
 //
+#include "kernel/arch/assembly.h"
+
 // An instruction that may fault has an entry in the section .fixups: its address, and where
 // to go on when the fault cannot be resolved. With SMAP the kernel may touch user pages only
 // while RFLAGS.AC is set (Intel SDM vol. 3, 4.6.1). DF is clear (System V ABI, 3.2.1).
@@ -21,11 +23,8 @@
 
 // ---- size_t user_copy_in(void* to, VirtAddr from, size_t size)
 // ---- size_t user_copy_out(VirtAddr to, const void* from, size_t size)
-    .globl user_copy_in, user_copy_out
-    .type user_copy_in, @function
-    .type user_copy_out, @function
-user_copy_in:
-user_copy_out:
+FUNCTION(user_copy_in)
+FUNCTION(user_copy_out)
     pushq %rbp
     movq %rsp, %rbp
     cmpb $0, user_copy_smap(%rip)
@@ -50,13 +49,9 @@ user_copy_out:
     clac
 1:  popq %rbp
     ret
-    .size user_copy_in, . - user_copy_in
-    .size user_copy_out, . - user_copy_out
 
 // ---- size_t user_copy_zero(VirtAddr to, size_t size)
-    .globl user_copy_zero
-    .type user_copy_zero, @function
-user_copy_zero:
+FUNCTION(user_copy_zero)
     pushq %rbp
     movq %rsp, %rbp
     movq %rsi, %rdx
@@ -71,12 +66,9 @@ user_copy_zero:
     incq %rdi
     decq %rdx
     jmp .Lzero_next
-    .size user_copy_zero, . - user_copy_zero
 
 // ---- size_t user_copy_string(char* to, VirtAddr from, size_t size, uint8_t* faulted)
-    .globl user_copy_string
-    .type user_copy_string, @function
-user_copy_string:
+FUNCTION(user_copy_string)
     pushq %rbp
     movq %rsp, %rbp
     movq %rdx, %r11             // for the result: copied = size - left
@@ -100,6 +92,5 @@ user_copy_string:
 .Lstring_fault:
     movb $1, (%rcx)
     jmp .Lstring_end
-    .size user_copy_string, . - user_copy_string
 
     .section .note.GNU-stack, "", @progbits

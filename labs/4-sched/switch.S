@@ -5,13 +5,12 @@
 // expect back (System V ABI, 3.2.1)? Who else keeps the interrupt flag? What remains is the
 // context.
 #include "kernel/arch/asm_offsets.h"
+#include "kernel/arch/assembly.h"
 
         .text
 
 // Thread* context_switch(Thread* prev [rdi], Thread* next [rsi])
-        .globl context_switch
-        .type context_switch, @function
-context_switch:
+FUNCTION(context_switch)
         pushfq
         pushq %rax
         pushq %rcx
@@ -49,13 +48,10 @@ context_switch:
         popq %rax
         popfq
         ret
-        .size context_switch, . - context_switch
 
 // uint64_t context_prepare(VirtAddr top [rdi], void (*entry)(void*) [rsi], void* [rdx])
 // What a context_switch away would have left: the layout above, flags with interrupts off.
-        .globl context_prepare
-        .type context_prepare, @function
-context_prepare:
+FUNCTION(context_prepare)
         leaq -(16 + 17 * 8)(%rdi), %r8
         movq %r8, %rdi
         movl $(2 + 17), %ecx
@@ -68,24 +64,18 @@ context_prepare:
         movq $thread_trampoline, 16 * 8(%r8)
         movq %r8, %rax
         ret
-        .size context_prepare, . - context_prepare
 
-        .globl thread_trampoline
-        .type thread_trampoline, @function
-thread_trampoline:
+FUNCTION(thread_trampoline)
         movq %rax, %rdi
         call thread_first_run
         movq %r12, %rdi
         call *%rbx
         call thread_entry_returned
         ud2
-        .size thread_trampoline, . - thread_trampoline
 
 // void fpu_save(void* area [rdi]): all components that XCR0 enables (EDX:EAX masks them,
 // Intel SDM vol. 1, 13.7), or the legacy region alone.
-        .globl fpu_save
-        .type fpu_save, @function
-fpu_save:
+FUNCTION(fpu_save)
         cmpb $0, fpu_use_xsave
         je .Lfxsave
         movl $-1, %eax
@@ -95,12 +85,9 @@ fpu_save:
 .Lfxsave:
         fxsave64 (%rdi)
         ret
-        .size fpu_save, . - fpu_save
 
 // void fpu_restore(const void* area [rdi])
-        .globl fpu_restore
-        .type fpu_restore, @function
-fpu_restore:
+FUNCTION(fpu_restore)
         cmpb $0, fpu_use_xsave
         je .Lfxrstor
         movl $-1, %eax
@@ -110,4 +97,3 @@ fpu_restore:
 .Lfxrstor:
         fxrstor64 (%rdi)
         ret
-        .size fpu_restore, . - fpu_restore

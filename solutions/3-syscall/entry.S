@@ -24,6 +24,7 @@
 // Handout: handouts/3-syscall.md. Contract: kernel/syscall/syscall.h.
 
 #include "kernel/arch/asm_offsets.h"
+#include "kernel/arch/assembly.h"
 
 #define SYSCALL_VECTOR 0x100
 #define FLAGS_RF_TF 0x10100
@@ -46,9 +47,7 @@
 
     .text
     .balign 64
-    .globl syscall_entry
-    .type syscall_entry, @function
-syscall_entry:
+FUNCTION(syscall_entry)
     swapgs
     movq %rsp, %gs:CPU_USER_RSP // dead again two instructions later: this CPU's alone
     movq %gs:CPU_KERNEL_RSP, %rsp
@@ -59,21 +58,9 @@ syscall_entry:
     pushq %rcx
     pushq %rax // error: the call number, which a restart needs
     pushq $SYSCALL_VECTOR
-    pushq %rdi
-    pushq %rsi
-    pushq %rdx
-    pushq %rcx
-    pushq %rax
-    pushq %r8
-    pushq %r9
-    pushq %r10
-    pushq %r11
-    pushq %rbx
-    pushq %rbp
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    .irp register, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+    pushq %\register
+    .endr
     // 22 words below a 64-byte aligned top: RSP is 16-byte aligned for the call.
     movq %rsp, %rdi
     sti
@@ -117,7 +104,6 @@ syscall_entry:
 .Lslow_return:
     movq %rsp, %rdi
     jmp trap_return
-    .size syscall_entry, . - syscall_entry
 
     .section .rodata
     .balign 8

@@ -16,6 +16,8 @@
 // With SMAP the kernel may touch user pages only while RFLAGS.AC is set (Intel SDM vol. 3,
 // 4.6.1): STAC at the beginning, CLAC at the only end. DF is clear (System V ABI, 3.2.1).
 
+#include "kernel/arch/assembly.h"
+
 #define REP_MINIMUM 256
 
 // An instruction that may fault, and where its fault resumes.
@@ -25,22 +27,24 @@
     .quad 98b, resume;                  \
     .popsection
 
+    // Every function begins so, and ends at .Lend or .Lend_rax.
+    .macro BEGIN_USER_ACCESS
+    pushq %rbp
+    movq %rsp, %rbp
+    cmpb $0, user_copy_smap(%rip)
+    je 1f
+    stac
+1:
+    .endm
+
     .text
 
 // ---- size_t user_copy_in(void* to, VirtAddr from, size_t size)
 // ---- size_t user_copy_out(VirtAddr to, const void* from, size_t size)
-    .globl user_copy_in, user_copy_out
-    .type user_copy_in, @function
-    .type user_copy_out, @function
     .balign 16
-user_copy_in:
-user_copy_out:
-    pushq %rbp
-    movq %rsp, %rbp
-    cmpb $0, user_copy_smap(%rip)
-    je .Lcopy_by_size
-    stac
-.Lcopy_by_size:
+FUNCTION(user_copy_in)
+FUNCTION(user_copy_out)
+    BEGIN_USER_ACCESS
     cmpq $8, %rdx
     jb .Lcopy_bytes
     cmpq $64, %rdx
@@ -51,22 +55,16 @@ user_copy_out:
     jne .Lcopy_rep
 
 .Lcopy_groups:
-    MAY_FAULT(.Lcopy_bytes, movq (%rsi), %rax)
-    MAY_FAULT(.Lcopy_bytes, movq 8(%rsi), %rcx)
-    MAY_FAULT(.Lcopy_bytes, movq 16(%rsi), %r8)
-    MAY_FAULT(.Lcopy_bytes, movq 24(%rsi), %r9)
-    MAY_FAULT(.Lcopy_bytes, movq %rax, (%rdi))
-    MAY_FAULT(.Lcopy_bytes, movq %rcx, 8(%rdi))
-    MAY_FAULT(.Lcopy_bytes, movq %r8, 16(%rdi))
-    MAY_FAULT(.Lcopy_bytes, movq %r9, 24(%rdi))
-    MAY_FAULT(.Lcopy_bytes, movq 32(%rsi), %rax)
-    MAY_FAULT(.Lcopy_bytes, movq 40(%rsi), %rcx)
-    MAY_FAULT(.Lcopy_bytes, movq 48(%rsi), %r8)
-    MAY_FAULT(.Lcopy_bytes, movq 56(%rsi), %r9)
-    MAY_FAULT(.Lcopy_bytes, movq %rax, 32(%rdi))
-    MAY_FAULT(.Lcopy_bytes, movq %rcx, 40(%rdi))
-    MAY_FAULT(.Lcopy_bytes, movq %r8, 48(%rdi))
-    MAY_FAULT(.Lcopy_bytes, movq %r9, 56(%rdi))
+    .irp half, 0, 32
+    MAY_FAULT(.Lcopy_bytes, movq \half(%rsi), %rax)
+    MAY_FAULT(.Lcopy_bytes, movq \half + 8(%rsi), %rcx)
+    MAY_FAULT(.Lcopy_bytes, movq \half + 16(%rsi), %r8)
+    MAY_FAULT(.Lcopy_bytes, movq \half + 24(%rsi), %r9)
+    MAY_FAULT(.Lcopy_bytes, movq %rax, \half(%rdi))
+    MAY_FAULT(.Lcopy_bytes, movq %rcx, \half + 8(%rdi))
+    MAY_FAULT(.Lcopy_bytes, movq %r8, \half + 16(%rdi))
+    MAY_FAULT(.Lcopy_bytes, movq %r9, \half + 24(%rdi))
+    .endr
     addq $64, %rsi
     addq $64, %rdi
     subq $64, %rdx
@@ -132,33 +130,19 @@ user_copy_out:
     clac
 1:  popq %rbp
     ret
-    .size user_copy_in, . - user_copy_in
-    .size user_copy_out, . - user_copy_out
 
 // ---- size_t user_copy_zero(VirtAddr to, size_t size)
-    .globl user_copy_zero
-    .type user_copy_zero, @function
     .balign 16
-user_copy_zero:
-    pushq %rbp
-    movq %rsp, %rbp
+FUNCTION(user_copy_zero)
+    BEGIN_USER_ACCESS
     movq %rsi, %rdx
     xorl %eax, %eax
-    cmpb $0, user_copy_smap(%rip)
-    je .Lzero_groups
-    stac
-.Lzero_groups:
     subq $64, %rdx
     jb .Lzero_rest
 .Lzero_group:
-    MAY_FAULT(.Lzero_rest, movq %rax, (%rdi))
-    MAY_FAULT(.Lzero_rest, movq %rax, 8(%rdi))
-    MAY_FAULT(.Lzero_rest, movq %rax, 16(%rdi))
-    MAY_FAULT(.Lzero_rest, movq %rax, 24(%rdi))
-    MAY_FAULT(.Lzero_rest, movq %rax, 32(%rdi))
-    MAY_FAULT(.Lzero_rest, movq %rax, 40(%rdi))
-    MAY_FAULT(.Lzero_rest, movq %rax, 48(%rdi))
-    MAY_FAULT(.Lzero_rest, movq %rax, 56(%rdi))
+    .irp offset, 0, 8, 16, 24, 32, 40, 48, 56
+    MAY_FAULT(.Lzero_rest, movq %rax, \offset(%rdi))
+    .endr
     addq $64, %rdi
     subq $64, %rdx
     jae .Lzero_group
@@ -171,25 +155,17 @@ user_copy_zero:
     decq %rdx
     jnz .Lzero_byte
     jmp .Lend
-    .size user_copy_zero, . - user_copy_zero
 
 // ---- size_t user_copy_string(char* to, VirtAddr from, size_t size, uint8_t* faulted)
 // Bytes until `from` is aligned, then words: an aligned word lies in one page, so reading it
 // touches nothing beyond the page that the string's bytes are in. The word has a zero byte
 // exactly when (w - 0x01..01) & ~w & 0x80..80 is not 0; then bytes again, up to the NUL.
-    .globl user_copy_string
-    .type user_copy_string, @function
     .balign 16
-user_copy_string:
-    pushq %rbp
-    movq %rsp, %rbp
+FUNCTION(user_copy_string)
+    BEGIN_USER_ACCESS
     movq %rdx, %r11             // for the result: copied = size - left
     movabsq $0x0101010101010101, %r8
     movabsq $0x8080808080808080, %r9
-    cmpb $0, user_copy_smap(%rip)
-    je .Lstring_next
-    stac
-.Lstring_next:
     testb $7, %sil
     jnz .Lstring_bytes
 .Lstring_word:
@@ -227,6 +203,5 @@ user_copy_string:
     movq %r11, %rax
     subq %rdx, %rax
     jmp .Lend_rax
-    .size user_copy_string, . - user_copy_string
 
     .section .note.GNU-stack, "", @progbits

@@ -7,37 +7,27 @@
 // (InterruptsOff in schedule()) what they were before. CR3, FPU and segment bases are the
 // C++ caller's business.
 #include "kernel/arch/asm_offsets.h"
+#include "kernel/arch/assembly.h"
 
         .text
 
 // Thread* context_switch(Thread* prev [rdi], Thread* next [rsi])
-        .globl context_switch
-        .type context_switch, @function
-context_switch:
-        pushq %rbp
-        pushq %rbx
-        pushq %r12
-        pushq %r13
-        pushq %r14
-        pushq %r15
+FUNCTION(context_switch)
+        .irp register, rbp, rbx, r12, r13, r14, r15
+        pushq %\register
+        .endr
         movq %rsp, THREAD_SAVED_RSP(%rdi)
         movq THREAD_SAVED_RSP(%rsi), %rsp
-        popq %r15
-        popq %r14
-        popq %r13
-        popq %r12
-        popq %rbx
-        popq %rbp
+        .irp register, r15, r14, r13, r12, rbx, rbp
+        popq %\register
+        .endr
         movq %rdi, %rax                 // who ran before: RDI is not part of the context
         ret
-        .size context_switch, . - context_switch
 
 // uint64_t context_prepare(VirtAddr top [rdi], void (*entry)(void*) [rsi], void* [rdx])
 // What a context_switch away would have left: six registers and a return address. The
 // 16 bytes above keep the stack aligned when the trampoline makes its calls.
-        .globl context_prepare
-        .type context_prepare, @function
-context_prepare:
+FUNCTION(context_prepare)
         leaq -(16 + 7 * 8)(%rdi), %rax
         movq $0, 0(%rax)                // r15
         movq $0, 8(%rax)                // r14
@@ -49,24 +39,18 @@ context_prepare:
         movq $0, 56(%rax)               // what a backtrace would read as return address
         movq $0, 64(%rax)
         ret
-        .size context_prepare, . - context_prepare
 
-        .globl thread_trampoline
-        .type thread_trampoline, @function
-thread_trampoline:
+FUNCTION(thread_trampoline)
         movq %rax, %rdi
         call thread_first_run
         movq %r12, %rdi
         call *%rbx
         call thread_entry_returned
         ud2
-        .size thread_trampoline, . - thread_trampoline
 
 // void fpu_save(void* area [rdi]): all components that XCR0 enables (EDX:EAX masks them,
 // Intel SDM vol. 1, 13.7), or the legacy region alone.
-        .globl fpu_save
-        .type fpu_save, @function
-fpu_save:
+FUNCTION(fpu_save)
         cmpb $0, fpu_use_xsave
         je .Lfxsave
         movl $-1, %eax
@@ -76,12 +60,9 @@ fpu_save:
 .Lfxsave:
         fxsave64 (%rdi)
         ret
-        .size fpu_save, . - fpu_save
 
 // void fpu_restore(const void* area [rdi])
-        .globl fpu_restore
-        .type fpu_restore, @function
-fpu_restore:
+FUNCTION(fpu_restore)
         cmpb $0, fpu_use_xsave
         je .Lfxrstor
         movl $-1, %eax
@@ -91,4 +72,3 @@ fpu_restore:
 .Lfxrstor:
         fxrstor64 (%rdi)
         ret
-        .size fpu_restore, . - fpu_restore
