@@ -1,8 +1,9 @@
 #!/bin/bash
 # Debian's own dynamic dash, lua5.4, sqlite3, bash and python3, unmodified, with their
 # libraries: the same scripts run on this machine and in the guest, and must print the same.
-# What the scripts call besides is busybox on both sides. Prints a line a program; exits 1 when
-# one differs.
+# What the scripts call besides is busybox on both sides. And those that read /proc, busybox's
+# and Debian's ps, top, free, uptime and vmstat, whose output proc_tools.sh judges in the guest.
+# Prints a line a program; exits 1 when one differs.
 #   grader/checks/programs.sh [options of `mello run`, e.g. --smp 2]
 set -eu
 cd "$(dirname "$0")/../.."
@@ -48,4 +49,17 @@ try lua5.4 '/usr/bin/lua5.4 {}/work.lua'
 try sqlite3 'rm -f work.db; /usr/bin/sqlite3 work.db < {}/work.sql && rm work.db'
 try bash '/usr/bin/bash -c ". {}/work.bash"; echo status $?'
 try python3 '/usr/bin/python3 -I {}/work.py'
+
+grader/tools/bundle.sh "$work/tools" /usr/bin/ps /usr/bin/top /usr/bin/free /usr/bin/uptime \
+    /usr/bin/vmstat
+install -D /lib/terminfo/d/dumb "$work/tools/lib/terminfo/d/dumb"
+cp -r "$work/extra/programs" "$work/tools/"
+if "$mello" run --extra "$work/tools" --timeout 60 "${options[@]}" -- \
+    'sh /programs/proc_tools.sh' > "$work/guest" 2> "$work/errors"; then
+    echo "ok   $(tail -n 1 "$work/guest")"
+else
+    echo "FAIL proc_tools"
+    tail -n 40 "$work/guest" "$work/errors"
+    failed=1
+fi
 exit $failed

@@ -18,3 +18,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+// uname(2), /proc/version. The release is that of the Linux whose interface this is: C
+// libraries compare it with the oldest kernel that they can run on.
+inline constexpr utsname kSystemName = {"MelloOS", "mello",  "6.1.0-mello",
+                                        "#1 SMP",  "x86_64", "(none)"};

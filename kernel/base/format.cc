@@ -71,6 +71,7 @@ void write_conversion(TextSink& sink, char conversion, const Spec& spec, va_list
             auto bits = static_cast<uint64_t>(value);
             return write_number(sink, spec, value < 0 ? "-" : "", value < 0 ? -bits : bits, 10);
         }
+        case 'o': return write_number(sink, spec, "", next_unsigned(), 8);
         case 'u': return write_number(sink, spec, "", next_unsigned(), 10);
         case 'x': {
             uint64_t value = next_unsigned();

@@ -1,4 +1,4 @@
-// printf-style formatting without allocation: %d %u %x %c %s %%, with width, 0, -, #
+// printf-style formatting without allocation: %d %u %o %x %c %s %%, with width, 0, -, #
 // (of %x), a precision (of %s), and the length modifiers l, ll and z.
 #pragma once
 #include <cstdarg>

@@ -38,5 +38,6 @@ extern EventCounters event_counters[kMaxCpus];
 inline void count_event(Event event, uint64_t n = 1) {
     event_counters[this_cpu().id].counts[static_cast<uint32_t>(event)] += n;
 }
-uint64_t event_total(Event event);
+uint64_t event_of(uint32_t cpu, Event event);
+uint64_t event_total(Event event);  // of all CPUs
 const char* event_name(Event event);  // snake_case, as in /proc/metrics

@@ -170,6 +170,41 @@ void write_mounts(ProcText& out, ProcessView&) {
     }
 }
 
+void write_filesystems(ProcText& out, ProcessView&) {
+    for (const Mount& mount : vfs_mounts())
+        format(out, "nodev\t%s\n", mount.file_system->type_name);
+}
+
+// A line a kind, a column a CPU: of what one CPU sends to another, the one that sent it.
+void write_interrupts(ProcText& out, ProcessView&) {
+    constexpr struct {
+        const char* name;
+        Event event;
+        const char* text;
+    } kKinds[] = {{"LOC", Event::TimerTicks, "Local timer interrupts"},
+                  {"RES", Event::RescheduleIpis, "Rescheduling interrupts"},
+                  {"TLB", Event::ShootdownIpis, "TLB shootdowns"}};
+    format(out, "%11s", "");
+    for (uint32_t i = 0; i < cpu_count; ++i) format(out, "CPU%-8u", i);
+    for (const auto& kind : kKinds) {
+        format(out, "\n%s: ", kind.name);
+        for (uint32_t i = 0; i < cpu_count; ++i) format(out, "%10lu ", event_of(i, kind.event));
+        format(out, "  %s", kind.text);
+    }
+    format(out, "\n");
+}
+
+// What vmstat(8) asks for, whose disks and swap are not there; in pages.
+void write_vmstat(ProcText& out, ProcessView&) {
+    format(out, "nr_free_pages %lu\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault %lu\n",
+           frames_free(), event_total(Event::PageFaults));
+}
+
+void write_version(ProcText& out, ProcessView&) {
+    format(out, "%s version %s (g++ %s) %s\n", kSystemName.sysname, kSystemName.release,
+           __VERSION__, kSystemName.version);
+}
+
 void write_cmdline(ProcText& out, ProcessView&) {
     format(out, "%s\n", boot_info.command_line);
 }
@@ -279,6 +314,7 @@ void take_snapshot(ProcessSnapshot& s, Process& process) REQUIRES(process_tree, 
     s.start_ns = process.start_ns;
     s.exit_signal = static_cast<int32_t>(process.exit_signal);
     s.resident_limit = ~0ull;
+    s.umask = process.umask.load(std::memory_order_relaxed);
     copy_name(s.name, process);
     s.threads = process.thread_count;
     Usage used = process.dead_threads;
@@ -291,6 +327,8 @@ void take_snapshot(ProcessSnapshot& s, Process& process) REQUIRES(process_tree, 
         if (thread.tid != process.pid) continue;
         s.last_cpu = static_cast<int32_t>(thread.cpu.load(std::memory_order_relaxed));
     }
+    s.switches_voluntary = used.switches_voluntary;
+    s.switches_involuntary = used.switches_involuntary;
     s.user_ns = used.user_ns;
     s.system_ns = used.system_ns;
     s.minor_faults = used.page_faults;
@@ -321,12 +359,32 @@ const char* state_name(char letter) {
 
 void write_status(ProcText& out, ProcessView& view) {
     const ProcessSnapshot& s = with_memory(view);
-    format(out, "Name:\t%s\nState:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n", s.name,
-           state_name(s.state), s.pid, s.pid, s.parent);
+    format(out, "Name:\t%s\nUmask:\t%04o\nState:\t%s\n", s.name, s.umask,
+           state_name(s.state));
+    format(out, "Tgid:\t%d\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", s.pid, s.pid, s.parent);
     // Real, effective, saved, file system's: the one user is root.
     format(out, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n");
     format(out, "VmSize:\t%8lu kB\nVmRSS:\t%8lu kB\nThreads:\t%u\n", s.virtual_bytes / 1024,
            s.resident_pages * kPageSize / 1024, s.threads);
+    format(out, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
+           s.switches_voluntary, s.switches_involuntary);
+}
+
+// Pages: size resident shared text lib data dirty. Which of them other processes have, too,
+// nobody counts.
+void write_statm(ProcText& out, ProcessView& view) {
+    const ProcessSnapshot& s = with_memory(view);
+    uint64_t text = 0, data = 0;
+    if (view.space) {
+        MutexGuard guard(view.space->mutex);
+        for (const Region& region : view.space->regions) {
+            bool own = (region.protection & kProtWrite) && !region.shared;
+            if (own) data += region.end - region.start;
+            else if (region.protection & kProtExecute) text += region.end - region.start;
+        }
+    }
+    format(out, "%lu %lu 0 %lu 0 %lu 0\n", s.virtual_bytes / kPageSize, s.resident_pages,
+           text / kPageSize, data / kPageSize);
 }
 
 // The arguments, as far as their memory is resident.
@@ -351,13 +409,16 @@ void write_maps(ProcText& out, ProcessView& view) {
     for (const Region& region : view.space->regions) {
         const uint8_t p = region.protection;
         VirtAddr stack = view.space->stack_start;
-        const char* name = region.start <= stack && stack < region.end ? " [stack]"
-                           : region.heap                               ? " [heap]"
+        const uint64_t inode = region.source != nullptr ? region.source->source_inode() : 0;
+        const char* name = region.start <= stack && stack < region.end ? "[stack]"
+                           : region.heap                               ? "[heap]"
                                                                        : "";
-        format(out, "%08lx-%08lx %c%c%c%c %08lx 00:00 %lu%s\n", region.start, region.end,
+        // Of other files only the number is known.
+        if (inode != 0 && view.executable && inode == view.executable->number) name = view.path;
+        format(out, "%08lx-%08lx %c%c%c%c %08lx 00:00 %lu %s\n", region.start, region.end,
                (p & kProtRead) ? 'r' : '-', (p & kProtWrite) ? 'w' : '-',
-               (p & kProtExecute) ? 'x' : '-', region.shared ? 's' : 'p', region.offset,
-               region.source != nullptr ? region.source->source_inode() : 0, name);
+               (p & kProtExecute) ? 'x' : '-', region.shared ? 's' : 'p', region.offset, inode,
+               name);
     }
 }
 
@@ -365,6 +426,8 @@ constexpr ProcEntry kSystemEntries[] = {
     {"self", kProcLink},
     {"cmdline", kProcFile, write_cmdline},
     {"cpuinfo", kProcFile, write_cpuinfo},
+    {"filesystems", kProcFile, write_filesystems},
+    {"interrupts", kProcFile, write_interrupts},
     {"loadavg", kProcFile, write_loadavg},
     {"meminfo", kProcFile, write_meminfo},
     {"metrics", kProcStore, write_metrics, store_metrics},
@@ -372,8 +435,9 @@ constexpr ProcEntry kSystemEntries[] = {
     {"profile", kProcStore, write_profile, store_profile},
     {"stat", kProcFile, write_stat},
     {"uptime", kProcFile, write_uptime},
+    {"version", kProcFile, write_version},
+    {"vmstat", kProcFile, write_vmstat},
 };
-
 
 constexpr ProcEntry kProcessEntries[] = {
     {"exe", kProcLink},
@@ -382,7 +446,9 @@ constexpr ProcEntry kProcessEntries[] = {
     {"cmdline", kProcFile, write_arguments},
     {"comm", kProcFile, write_comm},
     {"maps", kProcFile, write_maps},
+    {"mounts", kProcFile, write_mounts},
     {"stat", kProcFile, write_process_stat},
+    {"statm", kProcFile, write_statm},
     {"status", kProcFile, write_status},
 };
 

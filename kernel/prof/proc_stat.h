@@ -34,6 +34,8 @@ struct ProcessSnapshot {
     uint64_t code_start, code_end, stack_start;
     uint64_t instruction, stack_pointer;
     int32_t exit_signal, last_cpu;
+    uint32_t umask;                          // this and the rest: /proc/<pid>/status alone
+    uint64_t switches_voluntary, switches_involuntary;
 };
 
 // ---- Lab 7, proc_stat.cc ----

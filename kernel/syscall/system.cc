@@ -5,10 +5,8 @@
 #include "kernel/base/log.h"
 #include "kernel/syscall/calls.h"
 
-// The release is that of the Linux whose interface this is: C libraries compare it with the
-// oldest kernel that they can run on.
 Result<void> sys_uname(UserOut<utsname> out) {
-    return out.write({"MelloOS", "mello", "6.1.0-mello", "#1 SMP", "x86_64", "(none)"});
+    return out.write(kSystemName);
 }
 
 // ---- The machine ----
@@ -112,6 +110,9 @@ Result<void> sys_arch_prctl(int option, uint64_t argument) {
         default: return Error(EINVAL);
     }
 }
+
+// No machine that we run on has a PMU; to profile, there is /proc/profile.
+Result<int> sys_perf_event_open() { return Error(ENODEV); }
 
 // ---- Resource limits ----
 

@@ -309,6 +309,8 @@ class Exec {
         process_.exit_signal = SIGCHLD;
         process_.signals.actions->reset_handlers();
         process_.files->close_for_exec();
+        // A program that runs itself anew, perhaps as /proc/self/exe, keeps its path.
+        if (file_.inode.get() == process_.executable.get()) return;
         // /proc/<pid>/exe is absolute: static programs of glibc insist on it.
         char path[sizeof process_.executable_path];
         size_t length = 0;

@@ -81,6 +81,10 @@ constexpr Group kGroups[] = {
     {"affinity", test_affinity},
     {"unknown", test_unknown},
     {"misc", test_misc},
+    {"proc_system", test_proc_system},
+    {"proc_process", test_proc_process},
+    {"proc_links", test_proc_links},
+    {"perf", test_perf},
     {"futex", test_futex},
     {"fpu", test_fpu},
 };
@@ -153,6 +157,7 @@ const char* own_path() {
 
 int main(int argc, char** argv) {
     if (argc > 1 && strcmp(argv[1], "exec-child") == 0) return exec_child(argc, argv);
+    if (argc == 3 && strcmp(argv[1], "own-path") == 0) return strcmp(own_path(), argv[2]) != 0;
     if (argc == 2 && strcmp(argv[1], "list") == 0) {
         for (const Group& group : kGroups) puts(group.name);
         return 0;

@@ -98,6 +98,11 @@ void test_limits();
 void test_affinity();
 void test_unknown();
 void test_misc();
+// proc.cc
+void test_proc_system();
+void test_proc_process();
+void test_proc_links();
+void test_perf();
 // futexes.cc
 void test_futex();
 // fpu.cc
