@@ -61,6 +61,7 @@ std::vector<Part> common_parts(uint64_t seed) {
         {"applets", 120, "grader/checks/applets.sh --smp 2"},
         {"programs", 180, "grader/checks/programs.sh --smp 2"},
         {"rewind", 90, "grader/checks/rewind.sh"},
+        {"flame", 60, "grader/checks/flame.sh"},
         {"shell", 120,
          "grader/checks/shell.sh && build/bin/shell-tests --gtest_brief=1 && "
          "grader/checks/shell_guest.sh"},
