@@ -52,6 +52,7 @@ std::vector<Part> common_parts(uint64_t seed) {
         {"posix", 90, run + "--smp 4 -- '/tests/posix > /tmp/log; status=$?; "
                             "grep -v ^ok /tmp/log; exit $status'"},
         {"signals", 40, run + "--smp 2 -- /tests/signals stop"},
+        {"signal-storm", 60, run + "--smp 4 -- /tests/storm 5", 2},
         {"jobs", 60, "for n in 1 2 4; do " + run + "--smp $n -- /tests/jobs || exit 1; done"},
         {"jobs-bash", 60, "grader/tools/bundle.sh build/check/bash /usr/bin/bash && " + run +
                           "--extra build/check/bash --smp 2 -- /tests/jobs /usr/bin/bash"},
@@ -80,6 +81,9 @@ std::vector<Part> proof_parts() {
         {"long-fuzz", 400, "grader/checks/fuzz.sh 60"},
         {"boot-storm", 300, "grader/checks/boot_soak.sh 60", 2},
         {"rcu-torture", 120, std::string(kRun) + "--timeout 90 --smp 4 -- /tests/rcu 60", 2},
+        {"long-signal-storm", 120,
+         "for n in 1 2 4; do build/bin/mello run --timeout 120 --smp $n -- "
+         "\"/tests/storm 20 $n\" || exit 1; done", 2},
         {"stress", 240, "grader/checks/stress_soak.sh 60", 2},
     };
 }

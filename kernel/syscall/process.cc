@@ -235,15 +235,15 @@ static Result<uint32_t> wait(VirtAddr address, uint32_t expected, VirtAddr time,
         deadline = TRY(to_ns(TRY(UserIn<TimeSpec>(time).read())));
         bool realtime = absolute && (flags & FUTEX_CLOCK_REALTIME) != 0;
         if (realtime) deadline = realtime_to_monotonic(deadline);
-        if (!absolute) deadline += monotonic_ns();
+        if (!absolute) deadline = deadline_of_call(deadline + monotonic_ns());
     }
     bool is_private = (flags & FUTEX_PRIVATE_FLAG) != 0;
     Result<void> result = futex_wait(address, expected, deadline, is_private);
     if (result.ok()) return uint32_t{0};
-    // Done again, a wait of a given length would start from the beginning.
     bool restartable = absolute || time == 0;
-    if (result.error().number() == kERESTARTSYS && !restartable) return Error(EINTR);
-    return result.error();
+    if (result.error().number() != kERESTARTSYS || restartable) return result.error();
+    current_thread()->restart_deadline_ns = deadline;
+    return Error(kERESTARTNOHAND);
 }
 
 // What the C libraries use: of the bit sets only "any", and no operation of the kernel's own

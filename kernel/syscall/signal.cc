@@ -37,7 +37,6 @@ Result<void> sys_rt_sigprocmask(int how, UserIn<SignalSet> set, UserOut<SignalSe
                                 uint64_t set_size) {
     TRY(check_set_size(set_size));
     Thread& thread = *current_thread();
-    Process& process = *thread.process;
     SignalSet previous = signal_mask(thread);
     if (!set.is_null()) {
         SignalSet change = TRY(set.read());
@@ -48,10 +47,7 @@ Result<void> sys_rt_sigprocmask(int how, UserIn<SignalSet> set, UserOut<SignalSe
             case SIG_SETMASK: mask = change; break;
             default: return Error(EINVAL);
         }
-        signal_set_mask(thread, process.signals, mask);
-        // Another thread must take what was meant for us and is blocked now.
-        if ((process.signals.pending.load(std::memory_order_relaxed) & mask & ~previous) != 0)
-            retarget_signals(process);
+        signal_set_mask(thread, thread.process->signals, mask);
     }
     return old.is_null() ? Result<void>{} : old.write(previous);
 }
@@ -113,8 +109,7 @@ Result<int> sys_rt_sigtimedwait(UserIn<SignalSet> set, UserOut<siginfo_t> info,
             if (!info.is_null()) TRY(info.write(signal_info(thread, group, signal)));
             return signal;
         }
-        if (slept.ok()) continue;          // another thread was faster
-        retarget_signals(*thread.process);  // of one that came for us just now
+        if (slept.ok()) continue;  // another thread was faster
         return Error(slept.error().number() == ETIMEDOUT ? EAGAIN : EINTR);
     }
 }

@@ -51,17 +51,14 @@ Result<int64_t> sys_time(UserOut<int64_t> time) {
 // ---- Sleeping ----
 
 // Sleeps until the monotonic time `deadline`. Interrupted, a sleep of a given length tells
-// what is left of it; when it is restarted it goes on to the deadline of before.
+// what is left of it.
 static Result<void> sleep_until(uint64_t deadline, bool relative, UserOut<TimeSpec> remaining) {
-    Thread& thread = *current_thread();
-    if (thread.restart_deadline_ns != 0) deadline = thread.restart_deadline_ns;
-    thread.restart_deadline_ns = 0;
     WaitQueue nobody;
     Result<void> slept =
         wait_until(nobody, [] { return false; }, WaitMode::Interruptible, deadline);
     if (slept.error().number() == ETIMEDOUT) return {};
     if (relative) {
-        thread.restart_deadline_ns = deadline;
+        current_thread()->restart_deadline_ns = deadline;
         uint64_t now = monotonic_ns();
         if (!remaining.is_null())
             TRY(remaining.write(to_time_spec(deadline > now ? deadline - now : 0)));
@@ -75,7 +72,7 @@ Result<void> sys_clock_nanosleep(int clock, int flags, UserIn<TimeSpec> time,
         return Error(EINVAL);
     uint64_t wanted = TRY(to_ns(TRY(time.read())));
     if ((flags & TIMER_ABSTIME) == 0)
-        return sleep_until(monotonic_ns() + wanted, true, remaining);
+        return sleep_until(deadline_of_call(monotonic_ns() + wanted), true, remaining);
     uint64_t deadline = clock == CLOCK_REALTIME ? realtime_to_monotonic(wanted) : wanted;
     return sleep_until(deadline, false, remaining);
 }

@@ -146,8 +146,6 @@ bool post_group_signal(int32_t group, int signal, SignalSource source = {})
 void child_changed(Process& child, int signal, SignalSource source) REQUIRES(process_tree);
 // Takes `set` out of all pending sets. Under the process's lock.
 void discard_signals(Process& process, SignalSet set);
-// Tells the other threads of the calling one's process of signals that it will not take.
-void retarget_signals(Process& process);
 
 // Ends the calling thread's whole group with this wait status.
 [[noreturn]] void exit_group(uint32_t wait_status);

@@ -5,7 +5,7 @@
 //
 // A signal to a process goes into the group's pending set, and one thread that does not
 // block it is told to look. When that thread cannot take it after all (it exits, or blocks
-// the signal in that moment) the others are told: retarget_signals.
+// the signal in that moment) others are told: retarget_signals.
 #include <algorithm>
 #include <bit>
 
@@ -62,6 +62,21 @@ void wait_while_stopped(Thread& thread, Process& process) {
     if (!kill_pending(thread)) job_control_report(process);
 }
 
+// Tells a thread that lets the signal through, pending for all, or waits for it. Not before
+// it is pending: who opens its mask before we look finds it itself.
+void notify_taker(Process& process, int signal) REQUIRES(process.lock) {
+    for (Thread& thread : process.threads)
+        if (signal_accepts(thread, signal)) return notify_attention(thread, kAttentionSignal);
+}
+
+// The calling thread may have been chosen for what it does not take any more.
+void retarget_signals(Thread& thread, Process& process) {
+    SignalSet left = process.signals.pending.load(std::memory_order_acquire) & signal_mask(thread);
+    if (left == 0) return;
+    SpinGuard guard(process.lock);
+    for (; left != 0; left &= left - 1) notify_taker(process, std::countr_zero(left) + 1);
+}
+
 int deliver(Thread& thread, Process& process, TrapFrame& frame) {
     LatencyTimer timer(Latency::SignalDelivery);
     return signal_deliver(thread, process.signals, frame);
@@ -77,11 +92,10 @@ void carry_out_signals(Thread& thread, TrapFrame& frame) {
             if (action != DefaultAction::Stop) exit_group(static_cast<uint32_t>(signal) | core);
             stop_process(process, signal);
         }
-        if (process.stopped.load(std::memory_order_relaxed)) {
-            wait_while_stopped(thread, process);
-        } else if (signal == 0) {
-            return;
-        }
+        if (signal == 0 && !process.stopped.load(std::memory_order_relaxed))
+            return retarget_signals(thread, process);
+        // After a stop in any case: that it is over already is still to be reported.
+        wait_while_stopped(thread, process);
         if ((thread.attention.load(std::memory_order_relaxed) & kAttentionExit) != 0) return;
     }
 }
@@ -98,13 +112,11 @@ void post_signal(Process& process, int signal, SignalSource source) {
     SpinGuard guard(process.lock);
     if (process.threads.empty()) return;  // a zombie
     if (spares_init(process, signal)) return;
-    Thread* target = nullptr;
-    for (Thread& thread : process.threads)
-        if (target == nullptr && signal_accepts(thread, signal)) target = &thread;
     process.signals.sources[signal - 1].store(source, std::memory_order_relaxed);
-    bool blocked = target == nullptr || (signal_mask(*target) & signal_bit(signal)) != 0;
-    if (signal_post_group(process.signals, signal, blocked) && target != nullptr)
-        notify_attention(*target, kAttentionSignal);
+    bool blocked = true;
+    for (Thread& thread : process.threads)
+        blocked = blocked && (signal_mask(thread) & signal_bit(signal)) != 0;
+    if (signal_post_group(process.signals, signal, blocked)) notify_taker(process, signal);
     settle_stop(process, signal);
 }
 
@@ -132,14 +144,6 @@ bool post_group_signal(int32_t group, int signal, SignalSource source) {
 void signal_process_group(int32_t group, int signal) {
     MutexGuard guard(process_tree);
     (void)post_group_signal(group, signal);
-}
-
-void retarget_signals(Process& process) {
-    SpinGuard guard(process.lock);
-    for (Thread& thread : process.threads) {
-        if (&thread != current_thread() && signal_deliverable(thread, process.signals))
-            notify_attention(thread, kAttentionSignal);
-    }
 }
 
 SignalGroup& signal_group(Thread& thread) { return thread.process->signals; }

@@ -147,14 +147,16 @@ int signal_deliver(Thread& thread, SignalGroup& group, TrapFrame& frame) {
             return signal;  // how the call ends shows after the stop
         }
         finish_interrupted_call(thread, frame, &action);
-        // What rt_sigreturn restores is the mask from before a sigsuspend.
+        // A sigsuspend's mask is in force in the handler, too; what rt_sigreturn restores is
+        // the one from before.
+        SignalSet mask = signal_mask(thread);
         signal_restore_mask(thread);
         SignalSet old_mask = signal_mask(thread);
         if (!call_handler(thread, frame, signal, action, old_mask).ok()) return SIGSEGV;
         if ((action.flags & SA_RESETHAND) != 0) group.actions->set(signal, {});
         SignalSet blocked = action.mask;
         if ((action.flags & SA_NODEFER) == 0) blocked |= signal_bit(signal);
-        signal_set_mask(thread, group, old_mask | blocked);
+        signal_set_mask(thread, group, mask | blocked);
     }
     finish_interrupted_call(thread, frame, nullptr);
     signal_restore_mask(thread);

@@ -173,6 +173,9 @@ void test_suspend() {
     calls = 0;
     check_fails("suspend.pending_ends_it", EINTR, suspend(bit(SIGUSR2) | bit(SIGINT)));
     check("suspend.handler_ran", calls == 1 && last == SIGUSR1);
+    check_equal("suspend.mask_of_the_handler",
+                static_cast<long>(bit(SIGUSR2) | bit(SIGINT) | bit(SIGTERM) | bit(SIGUSR1)),
+                static_cast<long>(mask_inside));
     check_equal("suspend.mask_in_the_frame", static_cast<long>(blocked),
                 static_cast<long>(mask_to_return));
     check_equal("suspend.mask_is_put_back", static_cast<long>(blocked), static_cast<long>(mask()));
