@@ -202,24 +202,25 @@ void ipi_set_handler(IpiWork work, void (*handler)()) {
 }
 
 void ipi_poll() {
+    x86::pause();
     Cpu& cpu = this_cpu();
     if (cpu.ipi_pending.load(std::memory_order_relaxed) == 0) return;
     InterruptsOff off;
     run_pending(cpu);
 }
 
-void ipi_call(CpuMask targets, void (*function)(void*), void* argument) {
-    while (call.busy.exchange(true, std::memory_order_acquire)) {
-        ipi_poll();
-        x86::pause();
-    }
-    call.function = function;
-    call.argument = argument;
-    Cpu& self = this_cpu();
+CpuMask online_cpus() {
     CpuMask online = 0;
     for (uint32_t i = 0; i < cpu_count; i++) online |= CpuMask{cpus[i].online.load()} << i;
-    targets &= online;
-    CpuMask others = targets & ~(1u << self.id);
+    return online;
+}
+
+void ipi_call(CpuMask targets, void (*function)(void*), void* argument) {
+    while (call.busy.exchange(true, std::memory_order_acquire)) ipi_poll();
+    call.function = function;
+    call.argument = argument;
+    targets &= online_cpus();
+    CpuMask others = targets & ~(1u << this_cpu().id);
     call.unanswered.store(std::popcount(others), std::memory_order_release);
     for (uint32_t i = 0; i < cpu_count; i++) {
         if (((others >> i) & 1) != 0) ipi_send(cpus[i], kIpiCall);
@@ -228,10 +229,7 @@ void ipi_call(CpuMask targets, void (*function)(void*), void* argument) {
         InterruptsOff off;
         function(argument);
     }
-    while (call.unanswered.load(std::memory_order_acquire) != 0) {
-        ipi_poll();
-        x86::pause();
-    }
+    while (call.unanswered.load(std::memory_order_acquire) != 0) ipi_poll();
     call.busy.store(false, std::memory_order_release);
 }
 

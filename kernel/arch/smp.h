@@ -30,9 +30,11 @@ void ipi_init();
 void ipi_send(Cpu& cpu, IpiWork work);
 // Sets what runs on the target for a kind of work: interrupts off, in interrupt context.
 void ipi_set_handler(IpiWork work, void (*handler)());
-// Runs pending work of this CPU now. For loops that wait for another CPU, which may be
-// waiting for our answer (shootdown) while our interrupts are off.
+// Runs pending work of this CPU now, and pauses. For loops that wait for another CPU, which
+// may be waiting for our answer (shootdown) while our interrupts are off.
 void ipi_poll();
+// The CPUs that run threads now.
+CpuMask online_cpus();
 // Runs function(argument) on every CPU in `targets` that is online, the calling one
 // included, with interrupts off, and returns when all have. Thread context, no spin lock
 // held. The function takes no lock that a caller of ipi_call may hold.

@@ -132,14 +132,6 @@ size_t strnlen(const char* text, size_t max) {
     return length;
 }
 
-int strncmp(const char* a, const char* b, size_t max) {
-    for (; max > 0; max--, a++, b++) {
-        if (*a != *b || *a == '\0')
-            return static_cast<unsigned char>(*a) - static_cast<unsigned char>(*b);
-    }
-    return 0;
-}
-
 // ---- What compiled code refers to ----
 
 void* __dso_handle;

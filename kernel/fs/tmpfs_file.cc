@@ -18,6 +18,8 @@ namespace {
 
 constexpr uint64_t kMaxFileSize = PageStore::kMaxPages * kPageSize;
 
+char* data_of(const FrameRef& page) { return static_cast<char*>(frame_data(page.get())); }
+
 class TmpfsRegular final : public TmpfsInode, public PageSource {
   public:
     TmpfsRegular(Tmpfs& fs, uint32_t mode) : TmpfsInode(fs, mode) {}
@@ -47,7 +49,7 @@ class TmpfsRegular final : public TmpfsInode, public PageSource {
     }
     void note_access();
     Result<size_t> write_page(IoBuffer& buffer, uint64_t offset, size_t size);
-    Result<Frame*> add_page(uint64_t index, Frame* fresh);
+    Result<Frame*> add_page(uint64_t index, FrameRef fresh);
 
     void cut(uint64_t new_size);
 
@@ -94,37 +96,27 @@ Result<size_t> TmpfsRegular::read(IoBuffer& buffer, uint64_t offset) {
     while (offset < end && buffer.remaining() > 0 && !buffer.faulted()) {
         size_t in_page = offset % kPageSize;
         size_t part = std::min(kPageSize - in_page, end - offset);
-        Frame* frame = pages_.find(offset / kPageSize);
-        if (frame == nullptr) {
-            offset += buffer.put_zeros(part);
-            continue;
-        }
-        offset += buffer.put(static_cast<char*>(frame_data(frame)) + in_page, part);
-        frame_unref(frame);
+        FrameRef page(pages_.find(offset / kPageSize));
+        offset += page ? buffer.put(data_of(page) + in_page, part) : buffer.put_zeros(part);
     }
     note_access();
     return buffer.moved();
 }
 
-// Puts `fresh` (the caller's reference goes with it) into the hole, or finds what came
+// Puts `fresh` into the hole, or finds what came
 // there first. Returns the page with a reference.
-Result<Frame*> TmpfsRegular::add_page(uint64_t index, Frame* fresh) {
-    if (!fs_.charge_page()) {
-        frame_unref(fresh);
-        return Error(ENOSPC);
-    }
-    auto there = pages_.add(index, fresh);
-    if (!there.ok() || there.value() != fresh) {
-        fs_.discharge_pages(1);
-        frame_unref(fresh);
-    }
+Result<Frame*> TmpfsRegular::add_page(uint64_t index, FrameRef fresh) {
+    if (!fs_.charge_page()) return Error(ENOSPC);
+    const Frame* ours = fresh.get();
+    auto there = pages_.add(index, std::move(fresh));
+    if (!there.ok() || there.value() != ours) fs_.discharge_pages(1);
     return there;
 }
 
 Result<Frame*> TmpfsRegular::get_page(uint64_t index) {
     if (Frame* frame = pages_.find(index)) return frame;
     if (index >= pages_.end()) return Error(ENXIO);
-    return add_page(index, TRY(frame_alloc_zeroed()));
+    return add_page(index, FrameRef(TRY(frame_alloc_zeroed())));
 }
 
 // Writes within one page. A page that is new is filled before it is put into the store,
@@ -132,34 +124,26 @@ Result<Frame*> TmpfsRegular::get_page(uint64_t index) {
 Result<size_t> TmpfsRegular::write_page(IoBuffer& buffer, uint64_t offset, size_t size) {
     size_t in_page = offset % kPageSize;
     uint64_t index = offset / kPageSize;
-    if (Frame* frame = pages_.find(index)) {
-        size_t moved = buffer.take(static_cast<char*>(frame_data(frame)) + in_page, size);
-        frame_unref(frame);
-        return moved;
-    }
-    Frame* fresh = TRY(frame_alloc());
-    char* data = static_cast<char*>(frame_data(fresh));
+    if (FrameRef page(pages_.find(index)); page)
+        return buffer.take(data_of(page) + in_page, size);
+    FrameRef fresh(TRY(frame_alloc()));
+    const Frame* ours = fresh.get();
+    char* data = data_of(fresh);
     memset(data, 0, in_page);
     size_t moved = buffer.take(data + in_page, size);
     memset(data + in_page + moved, 0, kPageSize - in_page - moved);
-    if (moved == 0) {
-        frame_unref(fresh);
-        return moved;
-    }
-    auto there = add_page(index, fresh);
+    if (moved == 0) return moved;
+    auto there = add_page(index, std::move(fresh));
     if (!there.ok()) {
         buffer.rewind(moved);
         return there.error();
     }
     // A fault of a mapping filled the hole while the caller's memory was being read.
     // `fresh` is gone then; the data is taken again.
-    if (there.value() != fresh) {
-        buffer.rewind(moved);
-        moved =
-            buffer.take(static_cast<char*>(frame_data(there.value())) + in_page, moved);
-    }
-    frame_unref(there.value());
-    return moved;
+    FrameRef page(there.value());
+    if (page.get() == ours) return moved;
+    buffer.rewind(moved);
+    return buffer.take(data_of(page) + in_page, moved);
 }
 
 Result<size_t> TmpfsRegular::write(IoBuffer& buffer, uint64_t offset) {
@@ -199,11 +183,8 @@ void TmpfsRegular::cut(uint64_t new_size) {
     MutexGuard guard(mutex);
     uint64_t kept = std::min(new_size, attributes.size);
     // The tail of the last page kept: zeros, for when the file grows again.
-    if (Frame* last = kept % kPageSize == 0 ? nullptr : pages_.find(kept / kPageSize)) {
-        memset(static_cast<char*>(frame_data(last)) + kept % kPageSize, 0,
-               kPageSize - kept % kPageSize);
-        frame_unref(last);
-    }
+    FrameRef last(kept % kPageSize == 0 ? nullptr : pages_.find(kept / kPageSize));
+    if (last) memset(data_of(last) + kept % kPageSize, 0, kPageSize - kept % kPageSize);
     set_size(new_size);
     fs_.discharge_pages(pages_.resize(pages_for(new_size)));
     attributes.modified = attributes.changed = vfs_now();

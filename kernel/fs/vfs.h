@@ -13,22 +13,14 @@ class ScratchPage {
   public:
     // Takes over a reference of `frame`.
     explicit ScratchPage(Frame* frame = nullptr) : frame_(frame) {}
-    ScratchPage(ScratchPage&& other) : frame_(std::exchange(other.frame_, nullptr)) {}
-    ScratchPage& operator=(ScratchPage&& other) {
-        std::swap(frame_, other.frame_);
-        return *this;
-    }
-    ~ScratchPage() {
-        if (frame_ != nullptr) frame_unref(frame_);
-    }
     Result<char*> get() {
-        if (frame_ == nullptr) frame_ = TRY(frame_alloc());
+        if (!frame_) frame_.reset(TRY(frame_alloc()));
         return data();
     }
-    char* data() const { return static_cast<char*>(frame_data(frame_)); }  // after get()
+    char* data() const { return static_cast<char*>(frame_data(frame_.get())); }  // after get()
 
   private:
-    Frame* frame_;
+    FrameRef frame_;
 };
 
 // A path, and where its walk starts. All is borrowed.

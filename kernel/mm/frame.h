@@ -8,6 +8,7 @@
 #include "kernel/arch/bootinfo.h"
 #include "kernel/arch/paging.h"
 #include "kernel/base/list.h"
+#include "kernel/base/ref.h"
 
 // 32 bytes, kept small: 1/128 of RAM.
 // owner_data, link and owner are free for the owner of a frame in use (slab: objects in use,
@@ -18,8 +19,11 @@ struct Frame {
     uint32_t owner_data = 0;
     ListLink link;
     void* owner = nullptr;
+    void ref();    // for FrameRef: frame_ref and frame_unref
+    void unref();
 };
 static_assert(sizeof(Frame) == 32);
+using FrameRef = Ref<Frame>;
 
 // The table of Frame records, indexed by frame number - first_frame_number; set by
 // frame_table_init from the usable ranges. Frames in holes have references == kFrameHole.
@@ -66,6 +70,8 @@ void frame_ref(Frame* frame);
 // One less; the last one frees the frame (poisoned with 0xdd in debug builds). Panics on a
 // frame that has none.
 void frame_unref(Frame* frame);
+inline void Frame::ref() { frame_ref(this); }
+inline void Frame::unref() { frame_unref(this); }
 // Free frames, in caches and in the shared list; exact when the machine is quiet.
 uint64_t frames_free();
 uint64_t frames_total();

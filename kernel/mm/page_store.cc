@@ -23,10 +23,7 @@ class SharedMemory final : public PageSource {
     Result<Frame*> get_page(uint64_t index) override {
         if (Frame* frame = store_.find(index)) return frame;
         // Zero a page without the lock; somebody may be faster, then theirs is taken.
-        Frame* fresh = TRY(frame_alloc_zeroed());
-        Result<Frame*> frame = store_.add(index, fresh);
-        if (!frame.ok() || frame.value() != fresh) frame_unref(fresh);
-        return frame;
+        return store_.add(index, FrameRef(TRY(frame_alloc_zeroed())));
     }
     Frame* find_page(uint64_t index) override { return store_.find(index); }
     void source_ref() override { references_.fetch_add(1, std::memory_order_relaxed); }
@@ -59,8 +56,8 @@ Frame* PageStore::find(uint64_t index) {
     return *at;
 }
 
-// Makes the tree high enough for `index` and gives it all nodes on the way there.
-Result<void> PageStore::grow(uint64_t index) {
+// Makes the tree high enough for `index` and gives it all nodes on the way to that slot.
+Result<Frame**> PageStore::grow(uint64_t index) {
     while (index >= capacity(height_)) {
         if (root_ != nullptr) {
             Frame* node = TRY(frame_alloc_zeroed());
@@ -74,19 +71,15 @@ Result<void> PageStore::grow(uint64_t index) {
         if (*at == nullptr) *at = TRY(frame_alloc_zeroed());
         at = &children(*at)[(index >> (kBits * (height - 1))) & (kFanout - 1)];
     }
-    return {};
+    return at;
 }
 
-Result<Frame*> PageStore::add(uint64_t index, Frame* fresh) {
+Result<Frame*> PageStore::add(uint64_t index, FrameRef fresh) {
     SpinGuard guard(lock_);
     if (index >= end_) return Error(ENXIO);
-    Frame** at = slot(index);
-    if (at == nullptr) {
-        TRY(grow(index));
-        at = slot(index);
-    }
+    Frame** at = TRY(grow(index));
     if (*at == nullptr) {
-        *at = fresh;
+        *at = fresh.release();
         count_++;
     }
     frame_ref(*at);

@@ -23,9 +23,8 @@ class PageStore {
     // The page with a reference for the caller; nullptr: a hole, or beyond the end.
     Frame* find(uint64_t index);
     // Puts `fresh` there unless a page is there already. Returns the page that is there
-    // now, with a reference for the caller; when it is `fresh`, that is the reference the
-    // caller had, and the store has one of its own. ENOMEM, ENXIO beyond the end.
-    Result<Frame*> add(uint64_t index, Frame* fresh);
+    // now, with a reference for the caller. ENOMEM, ENXIO beyond the end.
+    Result<Frame*> add(uint64_t index, FrameRef fresh);
     // The store may have pages below `pages` from now on; those from there on are
     // dropped. Returns how many were.
     uint64_t resize(uint64_t pages);
@@ -34,7 +33,7 @@ class PageStore {
 
   private:
     Frame** slot(uint64_t index) REQUIRES(lock_);
-    Result<void> grow(uint64_t index) REQUIRES(lock_);
+    Result<Frame**> grow(uint64_t index) REQUIRES(lock_);
     uint64_t prune(Frame*& node, uint32_t height, uint64_t first);
 
     SpinLock lock_{LockRank::PageSource};

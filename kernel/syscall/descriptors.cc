@@ -7,7 +7,6 @@
 #include <cstring>
 #include <dirent.h>
 #include <optional>
-#include <span>
 
 #include "kernel/abi/termios.h"
 #include "kernel/syscall/calls.h"
@@ -268,12 +267,10 @@ static Result<size_t> send_page(File& out, File& in, uint64_t offset, size_t siz
     if (offset >= end) return size_t{0};
     size_t in_page = offset % kPageSize;
     size = std::min({size, kPageSize - in_page, end - offset});
-    Frame* frame = TRY(in.inode->page_source()->get_page(offset / kPageSize));
+    FrameRef page(TRY(in.inode->page_source()->get_page(offset / kPageSize)));
     IoBuffer buffer =
-        IoBuffer::kernel(static_cast<char*>(frame_data(frame)) + in_page, size);
-    auto written = out.write(buffer);
-    frame_unref(frame);
-    return written;
+        IoBuffer::kernel(static_cast<char*>(frame_data(page.get())) + in_page, size);
+    return out.write(buffer);
 }
 
 static Result<size_t> send(File& out, File& in, uint64_t offset, uint64_t size) {

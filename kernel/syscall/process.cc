@@ -7,7 +7,6 @@
 // futexes is in kernel/task/futex.cc.
 #include <linux/futex.h>
 
-#include "kernel/abi/system.h"
 #include "kernel/syscall/calls.h"
 #include "kernel/task/job_control.h"
 

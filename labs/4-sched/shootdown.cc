@@ -22,14 +22,8 @@ void handle_shootdown() {
     unanswered.fetch_sub(1);
 }
 
-// While we wait another CPU may be waiting for us.
-void wait_a_little() {
-    ipi_poll();
-    x86::pause();
-}
-
 void shoot_everywhere(const TlbBatch& batch) {
-    while (busy.exchange(true)) wait_a_little();
+    while (busy.exchange(true)) ipi_poll();  // another CPU may be waiting for us
     request = &batch;
     tlb_flush_local(batch);
     for (uint32_t i = 0; i < cpu_count; ++i) {
@@ -38,7 +32,7 @@ void shoot_everywhere(const TlbBatch& batch) {
         ipi_send(cpus[i], kIpiShootdown);
         count_event(Event::ShootdownIpis);
     }
-    while (unanswered.load() != 0) wait_a_little();
+    while (unanswered.load() != 0) ipi_poll();
     busy.store(false);
 }
 

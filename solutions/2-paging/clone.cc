@@ -7,8 +7,6 @@
 // The walk goes through the parent's tables as they are, absent ones are skipped as a whole,
 // and the child's table is looked up once in 2 MiB. Pages that the parent could write go to
 // the batch: its TLBs still allow it until the caller flushes, once for all regions.
-#include <algorithm>
-
 #include "kernel/mm/address_space.h"
 
 namespace {

@@ -76,16 +76,10 @@ Depot depot;
 
 FrameCache& cache_of(Cpu& cpu) { return cpu.paging_lab.get<FrameCache>(); }
 
-void swap_chains(FrameCache& cache) {
-    Chain loaded = cache.loaded;
-    cache.loaded = cache.spare;
-    cache.spare = loaded;
-}
-
 // `loaded` is empty: fills it from the spare or the depot. Interrupts are off.
 [[gnu::noinline]] bool refill(FrameCache& cache) {
     if (cache.spare.length != 0) {
-        swap_chains(cache);
+        std::swap(cache.loaded, cache.spare);
         return true;
     }
     SpinGuard guard(depot.lock);
@@ -99,7 +93,7 @@ void swap_chains(FrameCache& cache) {
         SpinGuard guard(depot.lock);
         depot.put(cache.spare);
     }
-    swap_chains(cache);
+    std::swap(cache.loaded, cache.spare);
 }
 
 void release(Frame* frame) {

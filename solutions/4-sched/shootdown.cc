@@ -69,10 +69,7 @@ void shoot(CpuMask targets, ActiveSpace* space, const TlbBatch& batch) {
 // Serves requests of others meanwhile: two initiators may be waiting for each other.
 void wait_for_answers() {
     Mailbox& mine = mailbox_of(this_cpu());
-    while (mine.unanswered.load(std::memory_order_acquire) != 0) {
-        ipi_poll();
-        x86::pause();
-    }
+    while (mine.unanswered.load(std::memory_order_acquire) != 0) ipi_poll();
 }
 
 }  // namespace
@@ -99,10 +96,7 @@ void tlb_shootdown(ActiveSpace& space, TlbBatch& batch) {
 void tlb_shootdown_kernel(TlbBatch& batch) {
     if (batch.empty()) return batch.finish();
     check_may_sleep("tlb_shootdown_kernel");
-    CpuMask others = 0;
-    for (uint32_t i = 0; i < cpu_count; ++i) {
-        if (&cpus[i] != &this_cpu() && cpus[i].online.load()) others |= 1u << i;
-    }
+    CpuMask others = online_cpus() & ~(1u << this_cpu().id);
     if (others != 0) shoot(others, nullptr, batch);
     tlb_flush_local(batch);
     if (others != 0) wait_for_answers();

@@ -88,10 +88,17 @@ void ipi_send(Cpu& cpu, IpiWork work) {
 }
 
 void ipi_poll() {
+    x86::pause();
     board.polls.fetch_add(1);
     if (this_cpu().ipi_pending.load() == 0) return;
     InterruptsOff off;
     run_pending();
+}
+
+CpuMask online_cpus() {
+    CpuMask online = 0;
+    for (uint32_t i = 0; i < cpu_count; ++i) online |= CpuMask{cpus[i].online.load()} << i;
+    return online;
 }
 
 void tlb_flush_local(const TlbBatch&) {
