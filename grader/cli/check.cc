@@ -56,6 +56,7 @@ std::vector<Part> common_parts(uint64_t seed) {
         {"jobs", 60, "for n in 1 2 4; do " + run + "--smp $n -- /tests/jobs || exit 1; done"},
         {"jobs-bash", 60, "grader/tools/bundle.sh build/check/bash /usr/bin/bash && " + run +
                           "--extra build/check/bash --smp 2 -- /tests/jobs /usr/bin/bash"},
+        {"screens", 60, "grader/checks/screens.sh"},
         {"threads", 60, "for n in 1 2 4; do " + run + "--smp $n -- "
                         "'/tests/threads-musl && /tests/threads-glibc' || exit 1; done"},
         {"rcu", 40, run + "--smp 4 -- /tests/rcu 5"},

@@ -2,152 +2,22 @@
 //
 //   jobs [SHELL...]   busybox's ash and, where it is installed, /bin/mello-sh
 //
-// Nothing here waits for a time to pass, only for output, for the end of processes and for
-// the foreground to change. What a session leaves behind shows in a pipe: each process of the
-// session has its writing end, so its end of file is the death of the last one.
-//
-// Commands are typed with quotes inside of the words that are waited for, so that the echo of
-// a command is not taken for its output.
-#include <fcntl.h>
-#include <poll.h>
+// Commands are typed with quotes inside of the words that are waited for, so that the echo
+// of a command is not taken for its output.
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <termios.h>
-
-#include <initializer_list>
+#include <unistd.h>
 
 #include "user/tests/lib/check.h"
 #include "user/tests/lib/child.h"
+#include "user/tests/lib/session.h"
 
 namespace {
 
-constexpr int kPatienceMs = 20000;
-constexpr char kInterrupt = 'C' & 0x1f, kStop = 'Z' & 0x1f, kQuit = '\\' & 0x1f, kEnd = 'D' & 0x1f;
 const char* self_path;
-
-// A shell as leader of a session on a new PTY.
-class Session {
-  public:
-    explicit Session(const char* shell) {
-        int ends[2] = {-1, -1};
-        check_works("pipe", pipe(ends));
-        lives_ = ends[0];
-        master_ = posix_openpt(O_RDWR | O_NOCTTY);
-        check_works("unlock", unlockpt(master_));
-        char name[64];
-        snprintf(name, sizeof name, "%s", ptsname(master_));
-        shell_ = start_child([&] { return become_shell(shell, name); });
-        close(ends[1]);
-        expect("prompt", "$ ");
-    }
-    ~Session() {
-        if (master_ >= 0) hang_up();
-        if (shell_ > 0 && failed_) kill(shell_, SIGKILL);
-        if (shell_ > 0) wait_status(shell_);
-        close(lives_);
-    }
-
-    pid_t shell() const { return shell_; }
-    int master() const { return master_; }
-    void shell_is_gone() { shell_ = -1; }
-
-    void type(const char* keys) {
-        for (; *keys != 0; ++keys) type(*keys);
-    }
-    void type(char key) { check_equal("typed", 1, write(master_, &key, 1)); }
-
-    // Reads until `text` comes, after what was waited for before.
-    // After a failure all else in the session fails at once.
-    bool expect(const char* name, const char* text) {
-        while (!failed_) {
-            if (char* at = strstr(seen_, text)) {
-                at += strlen(text);
-                length_ -= at - seen_;
-                memmove(seen_, at, length_ + 1);
-                return check(name, true);
-            }
-            pollfd wanted = {master_, POLLIN, 0};
-            if (poll(&wanted, 1, kPatienceMs) != 1) break;
-            if (length_ > sizeof seen_ / 2) {  // a waited-for text is shorter than a half
-                memmove(seen_, seen_ + length_ / 2, length_ - length_ / 2);
-                length_ -= length_ / 2;
-            }
-            ssize_t got = read(master_, seen_ + length_, sizeof seen_ - 1 - length_);
-            if (got <= 0) break;
-            for (ssize_t i = 0; i < got; i++)  // so that it stays one string
-                if (seen_[length_ + i] == 0) seen_[length_ + i] = '?';
-            length_ += got;
-            seen_[length_] = 0;
-        }
-        failed_ = true;
-        check_failed(name, Where::current(), "waited for \"%s\", got \"%s\"", text, seen_);
-        return false;
-    }
-    // A command and what must come of it; then the shell's prompt.
-    void expect_of(const char* name, const char* command, const char* text) {
-        type(command);
-        type('\n');
-        expect(name, text);
-        expect(name, "$ ");
-    }
-    // A job in the foreground that says when it is there.
-    void run_job(const char* name) {
-        type("sh -c 'echo run''ning; exec sleep 100'\n");
-        expect(name, "running");
-    }
-    void stop_job(const char* name) {
-        run_job(name);
-        type(kStop);
-        expect(name, "$ ");
-    }
-
-    // Until a job has the terminal: what is typed earlier finds the shell's line editor.
-    void await_foreground() {
-        while (!failed_ && tcgetpgrp(master_) == shell_) usleep(1000);
-    }
-
-    void hang_up() {
-        close(master_);
-        master_ = -1;
-    }
-    bool everybody_ends() {
-        pollfd wanted = {lives_, POLLIN, 0};
-        return poll(&wanted, 1, kPatienceMs) == 1 && (wanted.revents & POLLHUP) != 0;
-    }
-
-  private:
-    int become_shell(const char* shell, const char* terminal) {
-        setsid();
-        int slave = open(terminal, O_RDWR);  // its controlling terminal, as the first one
-        for (int fd : {0, 1, 2}) dup2(slave, fd);
-        if (slave > 2) close(slave);
-        // Linux flushes after it has sent the signal, and may lose the shell's answer to it.
-        termios settings;
-        tcgetattr(0, &settings);
-        settings.c_lflag |= NOFLSH;
-        tcsetattr(0, TCSANOW, &settings);
-        close(master_);
-        close(lives_);
-        // Shells keep ignoring what they were started with.
-        for (int signal : {SIGINT, SIGQUIT, SIGTERM, SIGPIPE}) ::signal(signal, SIG_DFL);
-        setenv("PS1", "$ ", 1);
-        setenv("PATH", "/bin:/usr/bin:/sbin", 1);
-        setenv("HOME", "/tmp", 1);
-        check_works("chdir", chdir("/tmp"));
-        unsetenv("ENV");
-        if (strcmp(shell, "ash") == 0) execlp("/bin/busybox", "ash", "-i", nullptr);
-        else execlp(shell, shell, "-i", nullptr);
-        return 127;
-    }
-
-    int master_ = -1, lives_ = -1;
-    pid_t shell_ = -1;
-    bool failed_ = false;
-    char seen_[8192] = {};
-    size_t length_ = 0;
-};
 
 void test_stop_and_continue(const char* shell) {
     Session session(shell);
@@ -228,8 +98,7 @@ void test_resize(const char* shell) {
     session.type(self_path);
     session.type(" winch\n");
     session.expect("watcher", "watching");
-    winsize size = {33, 77, 0, 0};
-    check_works("resize", ioctl(session.master(), TIOCSWINSZ, &size));
+    session.resize(33, 77);
     session.expect("resized", "77x33\r\n");
     session.expect("watcher_ended", "$ ");
 }
