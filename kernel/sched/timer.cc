@@ -194,6 +194,15 @@ bool timer_cancel(Timer& timer) {
     }
 }
 
+uint64_t deadline_after(uint64_t ns) {
+    uint64_t kept = std::exchange(current_thread()->restart_deadline_ns, 0);
+    return kept != 0 ? kept : monotonic_ns() + ns;
+}
+
+void keep_deadline(uint64_t deadline_ns) {
+    if (deadline_ns != kNoDeadline) current_thread()->restart_deadline_ns = deadline_ns;
+}
+
 bool schedule_until(uint64_t deadline_ns) {
     if (deadline_ns == kNoDeadline) {
         schedule();

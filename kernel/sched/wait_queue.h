@@ -61,6 +61,11 @@ uint32_t wake_all(WaitQueue& queue);
 // Sleeps (schedule()) until woken or until monotonic_ns() >= deadline. Returns false when the
 // deadline passed. The caller has set its state with wait_prepare; it is Running afterwards.
 bool schedule_until(uint64_t deadline_ns);
+// When a system call that may sleep for `ns` has to end; if it is one that a signal without a
+// handler had interrupted, when that had to (Linux's restart_syscall(2)).
+uint64_t deadline_after(uint64_t ns);
+// Such a call was interrupted: it will be restarted with this deadline (kNoDeadline: none).
+void keep_deadline(uint64_t deadline_ns);
 // Must the calling thread's interruptible sleep end now because of a signal or exit? The task
 // layer's (kernel/task/signals.cc), which knows what may interrupt.
 bool sleep_interrupted();

@@ -109,20 +109,23 @@ Result<int> PollSet::wait(uint64_t deadline_ns) {
         if (ready > 0) return ready;
         // Entering one file's queue takes back the wake-up by a file that was asked before.
         if (table != nullptr) continue;
-        if (sleep_interrupted()) return Error(kERESTARTNOHAND);
+        if (sleep_interrupted()) {
+            keep_deadline(deadline_ns);
+            return Error(kERESTARTNOHAND);
+        }
         if (!schedule_until(deadline_ns)) return check(nullptr);
     }
 }
 
 // ---- Time limits and signal masks ----
 
-// 0 means "do not sleep", kNoDeadline "for ever".
-uint64_t deadline_after(uint64_t ns) { return ns == 0 ? 0 : monotonic_ns() + ns; }
+// Of a call that may sleep for `ns`; 0 means "do not sleep", kNoDeadline "for ever".
+uint64_t poll_deadline(uint64_t ns) { return ns == 0 ? 0 : deadline_after(ns); }
 
 template <typename Time>
 Result<uint64_t> deadline_in(UserIn<Time> timeout) {
     if (timeout.is_null()) return kNoDeadline;
-    return deadline_after(TRY(to_ns(TRY(timeout.read()))));
+    return poll_deadline(TRY(to_ns(TRY(timeout.read()))));
 }
 
 // function(deadline), with this time limit and signal mask unless they are null.
@@ -216,7 +219,7 @@ Result<int> do_select(int count, const VirtAddr (&addresses)[3], uint64_t deadli
 
 Result<int> sys_poll(VirtAddr fds, uint32_t count, int timeout_ms) {
     uint64_t deadline = kNoDeadline;
-    if (timeout_ms >= 0) deadline = deadline_after(timeout_ms * 1'000'000ull);
+    if (timeout_ms >= 0) deadline = poll_deadline(timeout_ms * 1'000'000ull);
     return do_poll(fds, count, deadline);
 }
 

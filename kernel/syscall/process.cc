@@ -232,16 +232,14 @@ static Result<uint32_t> wait(VirtAddr address, uint32_t expected, VirtAddr time,
     uint64_t deadline = kNoDeadline;
     if (time != 0) {
         deadline = TRY(to_ns(TRY(UserIn<TimeSpec>(time).read())));
-        bool realtime = absolute && (flags & FUTEX_CLOCK_REALTIME) != 0;
-        if (realtime) deadline = realtime_to_monotonic(deadline);
-        if (!absolute) deadline = deadline_of_call(deadline + monotonic_ns());
+        if (!absolute) deadline = deadline_after(deadline);
+        else if ((flags & FUTEX_CLOCK_REALTIME) != 0) deadline = realtime_to_monotonic(deadline);
     }
     bool is_private = (flags & FUTEX_PRIVATE_FLAG) != 0;
     Result<void> result = futex_wait(address, expected, deadline, is_private);
     if (result.ok()) return uint32_t{0};
-    bool restartable = absolute || time == 0;
-    if (result.error().number() != kERESTARTSYS || restartable) return result.error();
-    current_thread()->restart_deadline_ns = deadline;
+    if (result.error().number() != kERESTARTSYS || absolute || time == 0) return result.error();
+    keep_deadline(deadline);
     return Error(kERESTARTNOHAND);
 }
 

@@ -58,7 +58,7 @@ static Result<void> sleep_until(uint64_t deadline, bool relative, UserOut<TimeSp
         wait_until(nobody, [] { return false; }, WaitMode::Interruptible, deadline);
     if (slept.error().number() == ETIMEDOUT) return {};
     if (relative) {
-        current_thread()->restart_deadline_ns = deadline;
+        keep_deadline(deadline);
         uint64_t now = monotonic_ns();
         if (!remaining.is_null())
             TRY(remaining.write(to_time_spec(deadline > now ? deadline - now : 0)));
@@ -72,7 +72,7 @@ Result<void> sys_clock_nanosleep(int clock, int flags, UserIn<TimeSpec> time,
         return Error(EINVAL);
     uint64_t wanted = TRY(to_ns(TRY(time.read())));
     if ((flags & TIMER_ABSTIME) == 0)
-        return sleep_until(deadline_of_call(monotonic_ns() + wanted), true, remaining);
+        return sleep_until(deadline_after(wanted), true, remaining);
     uint64_t deadline = clock == CLOCK_REALTIME ? realtime_to_monotonic(wanted) : wanted;
     return sleep_until(deadline, false, remaining);
 }

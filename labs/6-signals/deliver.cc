@@ -19,6 +19,7 @@ constexpr uint64_t kSyscallInstructionSize = 2;  // 0f 05
 
 // `handled`: a handler was (to be) run; `restart`: all of those have SA_RESTART.
 void finish_interrupted_call(Thread& thread, TrapFrame& frame, bool handled, bool restart) {
+    if (handled) thread.restart_deadline_ns = 0;  // the sleeps of a handler are new ones
     if (frame.vector != kSyscallVector) return;
     auto result = static_cast<int64_t>(frame.rax);
     if (result != -kERESTARTSYS && result != -kERESTARTNOINTR && result != -kERESTARTNOHAND)
@@ -30,7 +31,6 @@ void finish_interrupted_call(Thread& thread, TrapFrame& frame, bool handled, boo
         frame.rax = frame.error;
     } else {
         frame.rax = static_cast<uint64_t>(-EINTR);
-        thread.restart_deadline_ns = 0;
     }
 }
 

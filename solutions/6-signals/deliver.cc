@@ -30,6 +30,7 @@ constexpr uint64_t kFpuAlign = 64;
 constexpr uint64_t kFlagsTf = 1 << 8, kFlagsDf = 1 << 10, kFlagsRf = 1 << 16;
 
 void finish_interrupted_call(Thread& thread, TrapFrame& frame, const abi::SigAction* handler) {
+    if (handler != nullptr) thread.restart_deadline_ns = 0;  // the sleeps of a handler are new ones
     if (frame.vector != kSyscallVector) return;
     auto result = static_cast<int64_t>(frame.rax);
     if (result != -kERESTARTSYS && result != -kERESTARTNOINTR && result != -kERESTARTNOHAND)
@@ -41,7 +42,6 @@ void finish_interrupted_call(Thread& thread, TrapFrame& frame, const abi::SigAct
         frame.rax = frame.error;
     } else {
         frame.rax = static_cast<uint64_t>(-EINTR);
-        thread.restart_deadline_ns = 0;
     }
     frame.vector = 0;  // decided, once
 }

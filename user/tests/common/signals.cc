@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 
 #include "user/tests/lib/check.h"
 #include "user/tests/lib/child.h"
+#include "user/tests/lib/futex.h"
 #include "user/tests/lib/futex.h"
 
 namespace {
@@ -456,26 +458,52 @@ void test_wait_for_signal() {
     sigprocmask(SIG_UNBLOCK, &usr2, nullptr);
 }
 
-// A stop and a continue in the middle of a sleep: it goes on to its end, not again from its start.
+long now_ms() {
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// Stopped in the middle of a sleep and continued, it goes on to its end: one that began anew
+// would last its whole length from the moment of SIGCONT on.
 void test_stopped_sleeps() {
-    auto check_sleep = [](const char* name, int (*sleep_300)()) {
-        pid_t child = start_child([&] { return sleep_300(); });
-        timespec from, to;
-        clock_gettime(CLOCK_MONOTONIC, &from);
-        sleep_ms(200);
-        kill(child, SIGSTOP);
-        waitpid(child, nullptr, WUNTRACED);
-        kill(child, SIGCONT);
-        check_exited(name, 0, wait_status(child));
-        clock_gettime(CLOCK_MONOTONIC, &to);
-        long ms = (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000;
-        check(name, ms >= 290);
+    static constexpr long kLength = 600, kStopAfter = 450;
+    static constexpr timespec kTime = {0, kLength * 1'000'000};
+    struct {
+        const char* name;
+        int (*sleep)();
+        pid_t child;
+    } sleeps[] = {
+        {"nanosleep_over_stop", [] { return nanosleep(&kTime, nullptr); }, 0},
+        {"poll_over_stop", [] { return poll(nullptr, 0, kLength); }, 0},
+        {"ppoll_over_stop", [] { return ppoll(nullptr, 0, &kTime, nullptr); }, 0},
+        {"select_over_stop",
+         [] {
+             timeval time = {0, kLength * 1000};
+             return select(0, nullptr, nullptr, nullptr, &time);
+         }, 0},
+        {"futex_over_stop",
+         [] {
+             uint32_t word = 0;
+             return futex_wait(&word, 0, &kTime) == -1 && errno == ETIMEDOUT ? 0 : 1;
+         }, 0},
     };
-    check_sleep("nanosleep_over_stop", [] {
-        timespec time = {0, 300'000'000};
-        return nanosleep(&time, nullptr);
-    });
-    check_sleep("poll_over_stop", [] { return poll(nullptr, 0, 300); });
+    long start = now_ms();
+    for (auto& sleep : sleeps) {
+        sleep.child = start_child([&] {
+            int result = sleep.sleep();
+            return result != 0 ? 1 : now_ms() - start < kLength ? 2 : 0;
+        });
+    }
+    sleep_ms(kStopAfter);
+    for (auto& sleep : sleeps) kill(sleep.child, SIGSTOP);
+    for (auto& sleep : sleeps) waitpid(sleep.child, nullptr, WUNTRACED);
+    long continued = now_ms();
+    for (auto& sleep : sleeps) kill(sleep.child, SIGCONT);
+    for (auto& sleep : sleeps) {
+        check_exited(sleep.name, 0, wait_status(sleep.child));
+        check(sleep.name, now_ms() < continued + kLength);
+    }
 }
 
 template <typename Body>
