@@ -36,6 +36,8 @@ std::vector<Part> common_parts(uint64_t seed) {
     return {
         {"layers", 10, "make layers"},
         {"lines", 10, "make lines"},
+        {"mutants-apply", 20, "for mutant in grader/mutants/*/*.patch; do "
+         "patch --dry-run -s -f -p1 -i $mutant || { echo $mutant; exit 1; }; done"},
         {"build", 360, "make -j2 test-programs && make -j2 PROFILE=release", 2},
         {"rebuild-does-nothing", 20,
          "make -j2 && test -z \"$(make 2>&1 | grep -v 'Nothing to be done')\"", 2},

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "kernel/arch/cpu.h"
-#include "kernel/mm/slab.h"
+#include "kernel/base/types.h"
 
 // A read section: no sleep, no yield in it, so no Mutex and no user memory; spin locks are
 // fine. What it finds is valid to its end. Costs nothing; debug builds check that nobody
@@ -36,11 +36,6 @@ struct RcuObject {
 // `object`, which no new reader can find, will have `free` called on it after a grace period,
 // in a thread that may sleep. Any context.
 void rcu_retire(RcuObject* object, void (*free)(RcuObject*));
-// The same with its destructor and its memory. T is the most derived type.
-template <typename T>
-void rcu_destroy(T* object) {
-    rcu_retire(object, [](RcuObject* retired) { destroy(static_cast<T*>(retired)); });
-}
 // Who makes objects faster than grace periods let them be freed waits here until only a few
 // are left. Thread context; nothing held that freeing takes.
 void rcu_throttle();

@@ -145,7 +145,7 @@ bool parent_ignores_end(Process& parent, uint32_t exit_signal) {
 void release_zombie(Process& zombie) REQUIRES(process_tree) {
     zombie.parent->children.remove(&zombie);
     all_processes.remove_under_readers(&zombie);
-    rcu_destroy(&zombie);
+    rcu_retire(&zombie, [](RcuObject* retired) { destroy(static_cast<Process*>(retired)); });
 }
 
 void end_process(Thread& thread, Process& process) {
