@@ -115,16 +115,11 @@ Result<AddressSpace*> AddressSpace::clone() NO_THREAD_SAFETY_ANALYSIS {
     MutexGuard guard(mutex);
     static_cast<SpaceLayout&>(*child) = *this;
     TlbBatch batch(this);
-    Result<void> cloned;
-    for (Region* region = regions.front(); cloned.ok() && region != nullptr;
-         region = regions.next(region)) {
-        Result<Region*> copy = copy_region(*region);
-        if (copy.ok()) child->insert_region(copy.value());
-        cloned = copy.ok() ? clone_region(*this, *child, *region, batch) : copy.error();
+    for (const Region& region : regions) {
+        child->insert_region(TRY(copy_region(region)));
+        TRY(clone_region(*this, *child, region, batch));
     }
-    tlb_shootdown(*this, batch);
     enlist(child.get());
-    TRY(std::move(cloned));
     return child.release();
 }
 
@@ -208,7 +203,6 @@ void AddressSpace::unmap_source(const PageSource& source, uint64_t first) {
         // Pages of files are never large, so there is nothing to split and it cannot fail.
         (void)page_map_unmap(page_map, start, region.end - start, batch);
     }
-    tlb_shootdown(*this, batch);
 }
 
 void AddressSpace::forget_pages(const PageSource& source, uint64_t first) {
@@ -297,7 +291,9 @@ void AddressSpace::populate(VirtAddr address, uint64_t size, Access access) {
 
 // ---- TlbBatch ----
 
-TlbBatch::~TlbBatch() { ASSERT(page_count_ == 0 && shared_count_ == 0 && frames_.empty()); }
+TlbBatch::~TlbBatch() {
+    if (page_count_ != 0 || shared_count_ != 0 || !frames_.empty()) flush();
+}
 
 void TlbBatch::free_after(Frame* frame) {
     // The only reference is the one that was in the page tables: nobody else can find the
@@ -306,11 +302,13 @@ void TlbBatch::free_after(Frame* frame) {
         frames_.push_back(frame);
         return;
     }
-    if (shared_count_ == kMaxShared) {
-        if (space_ != nullptr) tlb_shootdown(*space_, *this);
-        else tlb_shootdown_kernel(*this);
-    }
+    if (shared_count_ == kMaxShared) flush();
     shared_[shared_count_++] = frame;
+}
+
+void TlbBatch::flush() {
+    if (space_ != nullptr) tlb_shootdown(*space_, *this);
+    else tlb_shootdown_kernel(*this);
 }
 
 void TlbBatch::finish() {

@@ -166,9 +166,7 @@ Result<void> AddressSpace::unmap_locked(VirtAddr start, VirtAddr end, Dropped& d
     TRY(split_region_at(start));
     TRY(split_region_at(end));
     TlbBatch batch(this);
-    Result<void> unmapped = page_map_unmap(page_map, start, end - start, batch);
-    tlb_shootdown(*this, batch);
-    if (!unmapped.ok()) return unmapped;
+    TRY(page_map_unmap(page_map, start, end - start, batch));
     Region* region = first_region_ending_after(start);
     while (region != nullptr && region->start < end) {
         Region* next = regions.next(region);
@@ -202,10 +200,8 @@ Result<void> AddressSpace::protect(VirtAddr address, uint64_t size, uint8_t prot
     TRY(split_region_at(end));
 
     TlbBatch batch(this);
-    Result<void> result = page_map_protect(page_map, address, end - address,
-                                           protection_page_flags(protection), batch);
-    tlb_shootdown(*this, batch);
-    if (!result.ok()) return result;
+    TRY(page_map_protect(page_map, address, end - address, protection_page_flags(protection),
+                         batch));
     first = find_region(address);
     for (Region* r = first; r != nullptr && r->start < end; r = regions.next(r))
         r->protection = protection;
@@ -226,9 +222,7 @@ Result<void> AddressSpace::advise(VirtAddr address, uint64_t size, int advice) {
     MutexGuard guard(mutex);
     if (!is_covered(address, end)) return Error(ENOMEM);
     TlbBatch batch(this);
-    Result<void> result = page_map_unmap(page_map, address, end - address, batch);
-    tlb_shootdown(*this, batch);
-    return result;
+    return page_map_unmap(page_map, address, end - address, batch);
 }
 
 // ---- brk ----
@@ -285,7 +279,6 @@ Result<void> AddressSpace::move_pages(VirtAddr from, VirtAddr to, uint64_t size)
         move.batch.add_page(address);
     };
     page_map_visit(page_map, from, size, move_leaf, &move);
-    tlb_shootdown(*this, batch);
     return {};
 }
 

@@ -12,8 +12,9 @@
 // space (Intel SDM vol. 3, 4.10.4 and 4.10.5).
 
 // Pages whose translations changed, and frames that may be freed only after every TLB
-// forgot them. Collect during a change of page tables, then tlb_shootdown once. Holds up to
-// kMaxPages single pages, then means "everything of this space".
+// forgot them. Collect during a change of page tables, then tlb_shootdown once, or leave it to
+// the end of the scope. Holds up to kMaxPages single pages, then means "everything of this
+// space".
 //
 // A frame whose only reference is ours waits in a list through its link. Others may be in
 // several batches at once (a shared page unmapped by two processes), so they wait in an
@@ -25,7 +26,7 @@ class TlbBatch {
 
     // For user pages: the space that is being changed. nullptr: the kernel's.
     explicit TlbBatch(ActiveSpace* space = nullptr) : space_(space) {}
-    ~TlbBatch();  // asserts that nothing is left to do
+    ~TlbBatch();  // does what is left to do
 
     void add_page(VirtAddr page) {
         if (page_count_ < kMaxPages) pages_[page_count_] = page;
@@ -48,6 +49,8 @@ class TlbBatch {
     void finish();
 
   private:
+    void flush();
+
     ActiveSpace* space_;
     uint32_t page_count_ = 0;
     uint32_t shared_count_ = 0;

@@ -7,6 +7,7 @@
 // Source: National Semiconductor PC16550D data sheet, section 8 (registers).
 #include "kernel/arch/uart.h"
 
+#include <algorithm>
 #include <initializer_list>
 
 #include "kernel/arch/x86.h"
@@ -30,13 +31,9 @@ constexpr uint16_t kDivisor = 1;                     // 115200 / 115200
 constexpr uint32_t kMaxPolls = 1000000;
 
 // Bytes that may be written after one THRE; 1 until the FIFO has proved to work.
-size_t fifo_size[4] = {1, 1, 1, 1};
-
 size_t& fifo_size_of(uint16_t port) {
-    for (size_t i = 1; i < 4; i++) {
-        if (kUartPorts[i] == port) return fifo_size[i];
-    }
-    return fifo_size[0];
+    static size_t sizes[] = {1, 1, 1, 1, 1};  // the last: of a port that is none of ours
+    return sizes[std::ranges::find(kUartPorts, port) - kUartPorts];
 }
 
 bool wait_for_transmitter(uint16_t port) {

@@ -185,12 +185,6 @@ void free_table(uint64_t* table, uint64_t entries) {
     }
 }
 
-// The level 1 entry of a mapped page, nullptr if there is none.
-uint64_t* find_leaf(const PageMap& map, VirtAddr address) {
-    uint64_t* table = page_map_find_table(map, address);
-    return table == nullptr ? nullptr : &table[leaf_index(address)];
-}
-
 }  // namespace
 
 Result<void> page_map_create(PageMap& map, const PageMap* kernel) {
@@ -231,12 +225,11 @@ Result<void> page_map_map(PageMap& map, VirtAddr address, PhysAddr physical, uin
 
 void page_map_replace(PageMap& map, VirtAddr address, PhysAddr physical, uint64_t flags,
                       TlbBatch& batch) {
-    uint64_t* entry = find_leaf(map, address);
-    ASSERT(entry != nullptr && *entry != 0);
-    uint64_t old = *entry;
+    uint64_t* table = page_map_find_table(map, address);
+    ASSERT(table != nullptr && table[leaf_index(address)] != 0);
     uint64_t wanted = leaf_entry(physical, flags, 1);
+    uint64_t old = std::exchange(table[leaf_index(address)], wanted);
     if (old == wanted) return;
-    *entry = wanted;
     batch.add_page(address);
     if ((old & pte::kAddressMask) != physical)
         for_each_frame(old, 1, [&](Frame* frame) { batch.free_after(frame); });
