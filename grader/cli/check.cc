@@ -78,7 +78,7 @@ std::vector<Part> common_parts(uint64_t seed) {
 
 std::vector<Part> proof_parts() {
     return {
-        {"sanitized", 300, "grader/checks/sanitized.sh", 2},
+        {"sanitized", 600, "grader/checks/sanitized.sh", 2},
         {"starters", 600, "build/bin/mello grade --starter", 2},
         {"all-mutants", 2400, "build/bin/mello mutants", 2},
         {"long-fuzz", 400, "grader/checks/fuzz.sh 60"},

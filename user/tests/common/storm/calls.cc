@@ -177,6 +177,46 @@ void pipe_round() {
     exact_mask(kBase);
 }
 
+// A child that sends signals until the reader says that it has seen one, then a byte. Without
+// SA_RESTART the read ends with EINTR, else it goes on until there is the byte.
+void interrupt_round() {
+    auto& scratch = shared->scratch[self.worker];
+    int ends[2];
+    if (!check_that(pipe(ends) == 0, "pipe")) return;
+    pid_t parent = getpid();
+    scratch.word = 0;
+    exact_mask(kBase & ~bit_of(kNoise));
+    uint64_t noises = self.counts[kNoise];
+    pid_t child = spawn([&] {
+        uint64_t least = 2;
+        for (; scratch.word == 0 || least > 0; least -= least > 0) {
+            kill(parent, kNoise);
+            const timespec moment = {0, 200'000};
+            nanosleep(&moment, nullptr);
+            if (self.restart && least == 0) break;
+        }
+        return write(ends[1], "x", 1) == 1 ? 15 : 1;
+    });
+    bool interrupted = false;
+    char byte = 0;
+    for (;;) {
+        note(self.restart ? "interrupts: the byte after signals" : "interrupts: EINTR");
+        uint64_t handled = self.handled;
+        ssize_t got = read(ends[0], &byte, 1);
+        if (got == 1 && byte == 'x') break;
+        if (got != -1 || errno != EINTR) violation("interrupted_read", "%zd, %d", got, errno);
+        check_interrupted_restartable("interrupted_read", handled);
+        interrupted = true;
+        scratch.word = 1;
+    }
+    if (interrupted == self.restart) violation("interrupts", "EINTR and SA_RESTART do not agree");
+    check_that(reap(child, "interrupts: the child's end") == 15 << 8, "interrupts_status");
+    if (self.counts[kNoise] == noises) violation("interrupts_none", "no handler ran");
+    exact_mask(kBase);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 // ---- Futexes ----
 
 void futex_round() {

@@ -22,12 +22,14 @@ constexpr struct {
     bool any_thread;  // else the first of a process: it uses what a process has once
     bool alone;       // the process has no other threads
 } kRounds[kKinds] = {
+    {"floods", flood_round, false, false},
     {"own", own_round, true, false},        {"masks", mask_round, true, false},
     {"turns", turn_round, false, false},    {"crews", crew_round, false, true},
     {"nests", nest_round, true, false},     {"registers", register_round, true, false},
     {"timers", timer_round, false, false},  {"sleeps", sleep_round, true, false},
-    {"pipes", pipe_round, false, false},    {"futexes", futex_round, false, false},
-    {"children", child_round, false, false}, {"stops", stop_round, false, false},
+    {"pipes", pipe_round, false, false},    {"interrupts", interrupt_round, false, false},
+    {"futexes", futex_round, false, false}, {"children", child_round, false, false},
+    {"stops", stop_round, false, false},
 };
 
 constexpr unsigned kAllThreads = kWorkers + kWorkers / 4 * (kThreads - 1);
@@ -61,8 +63,8 @@ void violation(const char* name, const char* format, ...) {
 void note(const char* waits_for) {
     if (self.child) return;
     auto& slot = shared->slots[self.worker][self.thread];
-    slot.waits.store(waits_for, std::memory_order_relaxed);
     slot.since_ns.store(now_ns(), std::memory_order_relaxed);
+    slot.waits.store(waits_for, std::memory_order_release);  // the parent looks at it first
 }
 
 pid_t spawn_begin(Mask& old) {
@@ -203,6 +205,7 @@ class Stopper {
     bool idle() const { return state_ == State::Idle; }
     uint64_t stops() const { return stops_; }
     void begin() {
+        shared->victim = static_cast<unsigned>(random_.below(kWorkers));
         victim_ = static_cast<unsigned>(random_.below(kWorkers));
         kill(children[victim_], SIGSTOP);
         state_ = State::Stopping;

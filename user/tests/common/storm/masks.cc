@@ -163,11 +163,16 @@ void turn_round() {
 }
 
 // ---- A process with two threads, one of which is always open ----
+//
+// Quiet: the other one opens and closes its mask; a signal that chose it while it was open must
+// find the first. Rushing: both are open and run, and each signal comes together with one for
+// the second thread alone, so that both look for what is pending at the same time.
 
 namespace {
 
 struct Crew {
     unsigned worker;
+    bool rush;
     std::atomic<uint32_t> ended{0};
 };
 
@@ -175,8 +180,12 @@ void* stay_open(void* argument) {
     auto& crew = *static_cast<Crew*>(argument);
     self.worker = crew.worker;
     self.child = true;
-    exact_mask(kAll & ~bit_of(kCrew));
-    while (crew.ended == 0) futex_wait(&crew.ended, 0, nullptr);
+    shared->scratch[crew.worker].helper = static_cast<pid_t>(syscall(SYS_gettid));
+    exact_mask(kAll & ~bit_of(kCrew) & ~bit_of(kNoise));
+    while (crew.ended == 0) {
+        if (crew.rush) asm volatile("pause");
+        else futex_wait(&crew.ended, 0, nullptr);
+    }
     return nullptr;
 }
 
@@ -205,15 +214,21 @@ void open_and_close() {
     }
 }
 
-int crew_member(uint32_t turns) {
+int crew_member(uint32_t turns, bool rush) {
     auto& scratch = shared->scratch[self.worker];
     exact_mask(kAll);
-    Crew crew = {self.worker};
+    Crew crew = {self.worker, rush};
     pthread_t thread;
     if (pthread_create(&thread, nullptr, stay_open, &crew) != 0) return 1;
+    if (rush) exact_mask(kAll & ~bit_of(kCrew));
+    while (scratch.helper == 0) sched_yield();
     for (uint32_t turn = 1; turn <= turns; turn++) {
         scratch.ready = turn;
         futex_wake(&scratch.ready, 1);
+        if (rush) {
+            while (scratch.got < turn) asm volatile("pause");
+            continue;
+        }
         for (uint64_t i = self.random.below(12); i > 0; i--) open_and_close();
         // From here on it is the other thread's.
         while (scratch.got < turn) futex_wait(&scratch.got, turn - 1, nullptr);
@@ -228,15 +243,21 @@ int crew_member(uint32_t turns) {
 
 void crew_round() {
     auto& scratch = shared->scratch[self.worker];
+    bool rush = self.random.below(4) == 0;
     uint32_t turns = 2 + static_cast<uint32_t>(self.random.below(16));
     scratch.ready = scratch.got = 0;
-    pid_t child = spawn([&] { return crew_member(turns); });
+    scratch.helper = 0;
+    pid_t child = spawn([&] { return crew_member(turns, rush); });
     for (uint32_t turn = 1; turn <= turns; turn++) {
         note("crew: the child's readiness");
         while (scratch.ready < turn) futex_wait(&scratch.ready, turn - 1, nullptr);
+        if (rush) syscall(SYS_tgkill, child, scratch.helper.load(), kNoise);
         kill(child, kCrew);
         note("crew: a signal that one of two threads should take");
-        while (scratch.got < turn) futex_wait(&scratch.got, turn - 1, nullptr);
+        while (scratch.got < turn) {
+            if (rush) sched_yield();
+            else futex_wait(&scratch.got, turn - 1, nullptr);
+        }
     }
     check_that(reap(child, "crew: the child's end") == 12 << 8, "crew_status");
     if (scratch.got != turns) violation("crew_once", "%u of %u", scratch.got.load(), turns);

@@ -132,6 +132,27 @@ void count_open(unsigned target, unsigned index) {
     raise_to(open.last_sent, ++shared->clock);
 }
 
+// The next of the worker's own signals, if the last one has been handled. By its first thread.
+bool send_owned(unsigned target) {
+    auto& channel = shared->owned[self.worker][target];
+    if (channel.handled != channel.sent) return false;
+    channel.sent_ns = now_ns();
+    ++channel.sent;
+    send(target, kFirstOwned + static_cast<int>(self.worker));
+    return true;
+}
+
+void send_open(unsigned target) {
+    unsigned index = static_cast<unsigned>(self.random.below(kOpenCount));
+    if (kOpenSignals[index] != kGroup) {
+        count_open(target, index);
+        send(target, kOpenSignals[index]);
+    } else if (self.random.below(4) == 0) {
+        for (unsigned i = 0; i < kWorkers; i++) count_open(i, index);
+        if (kill(-shared->group, kGroup) != 0) violation("send_to_group", "errno %d", errno);
+    }
+}
+
 }  // namespace
 
 void crew_signal_taken() {
@@ -154,19 +175,15 @@ void install_handlers() {
 
 void send_some() {
     unsigned target = static_cast<unsigned>(self.random.below(kWorkers));
-    // Each worker's own numbers are sent by its first thread alone.
-    auto& channel = shared->owned[self.worker][target];
-    if (self.thread == 0 && channel.handled == channel.sent) {
-        channel.sent_ns = now_ns();
-        ++channel.sent;
-        send(target, kFirstOwned + static_cast<int>(self.worker));
-    }
-    unsigned index = static_cast<unsigned>(self.random.below(kOpenCount));
-    if (kOpenSignals[index] != kGroup) {
-        count_open(target, index);
-        send(target, kOpenSignals[index]);
-    } else if (self.random.below(4) == 0) {
-        for (unsigned i = 0; i < kWorkers; i++) count_open(i, index);
-        if (kill(-shared->group, kGroup) != 0) violation("send_to_group", "errno %d", errno);
+    if (self.thread == 0) send_owned(target);
+    send_open(target);
+}
+
+void flood_round() {
+    note("flood: nothing");
+    unsigned target = shared->victim;
+    for (int sent = 0, looks = 0; sent < 100 && looks < 2000; looks++) {
+        if (send_owned(target)) sent++;
+        else asm volatile("pause");
     }
 }

@@ -65,13 +65,15 @@ constexpr Mask action_mask(int signal) {
 // ---- What all processes share ----
 
 enum Kind : unsigned {
-    kOwnRounds, kMaskRounds, kTurnRounds, kCrewRounds, kNestRounds, kRegisterRounds,
-    kTimerRounds, kSleepRounds, kPipeRounds, kFutexRounds, kChildRounds, kStopRounds, kKinds
+    kFloodRounds, kOwnRounds, kMaskRounds, kTurnRounds, kCrewRounds, kNestRounds, kRegisterRounds,
+    kTimerRounds, kSleepRounds, kPipeRounds, kInterruptRounds,
+    kFutexRounds, kChildRounds, kStopRounds, kKinds
 };
 
 struct Shared {
     std::atomic<bool> stop, finish;  // no new rounds; no more signals are on their way
     std::atomic<unsigned> quiet, violations;
+    std::atomic<unsigned> victim;  // to whom floods go
     std::atomic<uint64_t> clock;  // ticks with every open signal sent and handled
     struct alignas(64) Slot {     // a thread: what it waits for, since when
         std::atomic<const char*> waits;
@@ -89,6 +91,7 @@ struct Shared {
     struct alignas(64) Scratch {  // of a worker and its child
         std::atomic<uint32_t> word, ready, got;
         std::atomic<uint64_t> steps;
+        std::atomic<pid_t> helper;  // a second thread of the child
     } scratch[kWorkers];
     std::atomic<uint64_t> rounds[kKinds];
 };
@@ -183,6 +186,7 @@ void wait_for_signal(int signal, uint64_t seen, const char* what);
 // ---- Rounds, each a verification of its own ----
 
 void send_some();  // to other workers, mesh.cc
+void flood_round();  // many to one
 void install_handlers();
 void crew_signal_taken();  // kCrew, by its handler or by sigtimedwait
 void own_round();
@@ -195,6 +199,7 @@ void register_round();
 void timer_round();
 void sleep_round();
 void pipe_round();
+void interrupt_round();
 void futex_round();
 void child_round();
 void stop_round();
