@@ -11,12 +11,6 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/mm/user_access.h"
 
-void File::unref() {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_self();
-}
-
-File::~File() { inode->unref(); }
-
 Result<size_t> File::read(IoBuffer& buffer) {
     if (!seekable()) return read_at(buffer, 0);
     MutexGuard guard(offset_mutex);
@@ -34,30 +28,24 @@ Result<size_t> File::write(IoBuffer& buffer) {
     return moved;
 }
 
+Result<int64_t> File::position(int64_t distance, int whence) {
+    if (whence < SEEK_SET || whence > SEEK_END) return Error(EINVAL);
+    uint64_t bases[] = {0, offset, whence == SEEK_END ? size() : 0};
+    int64_t target;
+    if (__builtin_add_overflow(bases[whence], distance, &target)) return Error(EOVERFLOW);
+    return target;
+}
+
 Result<uint64_t> File::seek(int64_t distance, int whence) {
     if (!seekable()) return Error(ESPIPE);
     MutexGuard guard(offset_mutex);
-    int64_t base = 0;
-    switch (whence) {
-        case SEEK_SET: break;
-        case SEEK_CUR: base = static_cast<int64_t>(offset); break;
-        case SEEK_END: base = static_cast<int64_t>(size()); break;
-        default: return Error(EINVAL);
-    }
-    int64_t target;
-    if (__builtin_add_overflow(base, distance, &target)) return Error(EOVERFLOW);
+    int64_t target = TRY(position(distance, whence));
     if (target < 0) return Error(EINVAL);
     offset = static_cast<uint64_t>(target);
     return offset;
 }
 
 // ---- Inodes ----
-
-Inode::~Inode() = default;
-
-void Inode::unref() {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_self();
-}
 
 Result<File*> Inode::open(uint32_t flags) {
     return is_directory() ? make<File>(*this, flags) : device_open(*this, flags);

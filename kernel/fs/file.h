@@ -52,7 +52,9 @@ class DirectoryListing {
 class Inode {
   public:
     void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
-    void unref();
+    void unref() {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_self();
+    }
 
     uint32_t type() const { return attributes.mode & S_IFMT; }
     // May it be run? All that permissions decide: the one user is root.
@@ -109,7 +111,7 @@ class Inode {
         : mutex((mode & S_IFMT) == S_IFDIR ? LockRank::Directory : LockRank::Inode) {
         attributes.mode = mode;
     }
-    virtual ~Inode();
+    virtual ~Inode() = default;
     // The last reference is gone.
     virtual void destroy_self() { delete this; }
     static void operator delete(void* inode, size_t size) { kfree(inode, size); }
@@ -191,7 +193,9 @@ inline constexpr uint64_t kAppendOffset = ~0ull;
 class File {
   public:
     void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
-    void unref();  // the last one closes; may sleep
+    void unref() {  // the last one closes; may sleep
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_self();
+    }
 
     bool readable() const { return (flags & O_ACCMODE) != O_WRONLY; }
     bool writable() const { return (flags & O_ACCMODE) != O_RDONLY; }
@@ -221,6 +225,9 @@ class File {
     Result<size_t> read(IoBuffer& buffer);
     Result<size_t> write(IoBuffer& buffer);
     Result<uint64_t> seek(int64_t offset, int whence);
+    // What `distance` from the start, the offset or the end (SEEK_*) is; it may be negative.
+    // EINVAL, EOVERFLOW.
+    Result<int64_t> position(int64_t distance, int whence);
 
     uint32_t flags;           // O_* as given to open, changed by F_SETFL
     Inode* inode;             // one reference; pipes of pipe(2) have one too
@@ -231,7 +238,7 @@ class File {
     File(Inode& inode, uint32_t flags) : flags(flags), inode(&inode) { inode.ref(); }
 
   protected:
-    virtual ~File();
+    virtual ~File() { inode->unref(); }
     // The last reference is gone.
     virtual void destroy_self() { delete this; }
     static void operator delete(void* file, size_t size) { kfree(file, size); }

@@ -64,10 +64,8 @@ uint32_t& next_free(Frame* slab, uint32_t unit) {
     return *reinterpret_cast<uint32_t*>(static_cast<char*>(frame_data(slab)) + unit * kUnit);
 }
 
-bool add_slab(Slabs& slabs) REQUIRES(slabs.lock) {
-    Result<Frame*> frame = frame_alloc();
-    if (!frame.ok()) return false;
-    Frame* slab = frame.value();
+Result<void> add_slab(Slabs& slabs) REQUIRES(slabs.lock) {
+    Frame* slab = TRY(frame_alloc());
     slab->owner = &slabs;
     uint32_t step = slabs.size / kUnit;
     uint32_t count = kPageSize / slabs.size;
@@ -76,11 +74,11 @@ bool add_slab(Slabs& slabs) REQUIRES(slabs.lock) {
     set_state(slab, 0, 0);
     slabs.partial.push_front(slab);
     ++slabs.empty;
-    return true;
+    return {};
 }
 
 void* take_object(Slabs& slabs) REQUIRES(slabs.lock) {
-    if (slabs.partial.empty() && !add_slab(slabs)) return nullptr;
+    if (slabs.partial.empty() && !add_slab(slabs).ok()) return nullptr;
     Frame* slab = slabs.partial.front();
     uint32_t unit = first_free(slab);
     uint32_t next = next_free(slab, unit);

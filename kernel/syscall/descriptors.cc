@@ -39,11 +39,7 @@ Result<int> sys_dup3(int old_fd, int new_fd, uint32_t flags) {
 namespace {
 
 Result<LockRange> lock_range(File& file, const struct flock& lock) {
-    if (lock.l_whence < SEEK_SET || lock.l_whence > SEEK_END) return Error(EINVAL);
-    uint64_t bases[] = {0, file.offset, lock.l_whence == SEEK_END ? file.size() : 0};
-    auto base = static_cast<int64_t>(bases[lock.l_whence]);
-    int64_t start, end;
-    if (__builtin_add_overflow(base, lock.l_start, &start)) return Error(EOVERFLOW);
+    int64_t start = TRY(file.position(lock.l_start, lock.l_whence)), end;
     if (__builtin_add_overflow(start, lock.l_len, &end)) return Error(EOVERFLOW);
     if (lock.l_len < 0) std::swap(start, end);
     if (start < 0) return Error(EINVAL);

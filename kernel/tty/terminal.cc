@@ -63,21 +63,16 @@ void Terminal::send_noted_signals() {
 // ---- Files ----
 
 Result<File*> Terminal::open(Inode& node, uint32_t flags) {
-    TerminalFile* file = TRY(make<TerminalFile>(*this, node, flags));
-    bool hung_up;
+    FileRef file(TRY(make<TerminalFile>(*this, node, flags)));
     {
         // Counted in any case: the File's end takes it back.
         MutexGuard guard(mutex_);
-        hung_up = hung_up_;
         if (open_files_++ == 0) device_.opened();
     }
-    if (hung_up) {
-        file->unref();
-        return Error(EIO);
-    }
+    if (hung_up_) return Error(EIO);
     // Failing means only that somebody else's terminal stays his.
     if ((flags & O_NOCTTY) == 0) (void)become_controlling(false);
-    return file;
+    return file.release();
 }
 
 void Terminal::file_closed() {
