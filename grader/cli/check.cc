@@ -55,6 +55,9 @@ std::vector<Part> common_parts(uint64_t seed) {
                             "grep -v ^ok /tmp/log; exit $status'"},
         {"signals", 40, run + "--smp 2 -- /tests/signals stop"},
         {"signal-storm", 60, run + "--smp 4 -- /tests/storm 5", 2},
+        {"core-message", 20, run + "-- '/tests/signals core; dmesg | tail -n 5' | "
+         "grep -A2 'core dumped by signal 11' | grep -A1 ' crash_inner+0x' | "
+         "grep ' crash_outer+0x'"},
         {"jobs", 60, "for n in 1 2 4; do " + run + "--smp $n -- /tests/jobs || exit 1; done"},
         {"jobs-bash", 60, "grader/tools/bundle.sh build/check/bash /usr/bin/bash && " + run +
                           "--extra build/check/bash --smp 2 -- /tests/jobs /usr/bin/bash"},

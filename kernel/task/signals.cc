@@ -11,6 +11,7 @@
 
 #include "kernel/arch/panic.h"
 #include "kernel/metrics/latency.h"
+#include "kernel/task/core_message.h"
 #include "kernel/task/job_control.h"
 
 bool (*undefined_instruction_hook)(TrapFrame& frame) = nullptr;
@@ -89,6 +90,7 @@ void carry_out_signals(Thread& thread, TrapFrame& frame) {
         if (signal != 0) {
             DefaultAction action = default_action(signal);
             uint32_t core = action == DefaultAction::CoreDump ? kCoreDumped : 0;
+            if (core != 0) log_core_message(process, signal, frame);
             if (action != DefaultAction::Stop) exit_group(static_cast<uint32_t>(signal) | core);
             stop_process(process, signal);
         }

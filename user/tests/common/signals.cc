@@ -1,6 +1,7 @@
 // Signals as far as no handler runs: default actions, ignoring, blocking, wait status, faults.
 //
 //   signals [stop]      with "stop" also stops, handlers and waiting (lab 6)
+//   signals core        dies in crash_inner, called by crash_outer: what does the log say?
 //
 // Every check runs in a child that should die of something, and looks at its wait status.
 #include <errno.h>
@@ -573,7 +574,16 @@ void test_alternate_stack() {
 
 }  // namespace
 
+// Both have frames: one calls before it crashes, the other has something to do after its call.
+extern "C" [[gnu::noinline]] int crash_inner(volatile int* nowhere) {
+    return getpid() + *nowhere;
+}
+extern "C" [[gnu::noinline]] int crash_outer(volatile int* nowhere) {
+    return crash_inner(nowhere) + 1;
+}
+
 int main(int argc, char** argv) {
+    if (argc > 1 && strcmp(argv[1], "core") == 0) return crash_outer(nullptr);
     if (argc > 1 && strcmp(argv[1], "self-term") == 0) {
         kill(getpid(), SIGTERM);
         return 5;
