@@ -55,8 +55,11 @@ void violation(const char* name, const char* format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    dprintf(1, "storm: FAIL %s: %s (worker %u thread %u%s)\n", name, text, self.worker,
-            self.thread, self.child ? ", its child" : "");
+    char where[60] = "the parent";
+    if (self.worker != kWorkers)
+        snprintf(where, sizeof where, "worker %u thread %u%s", self.worker, self.thread,
+                 self.child ? ", its child" : "");
+    dprintf(1, "storm: FAIL %s: %s (%s)\n", name, text, where);
     ++shared->violations;  // after it is said: the parent kills us for it
 }
 
@@ -334,6 +337,7 @@ int main(int argc, char** argv) {
     seed = argc > 2 ? strtoull(argv[2], nullptr, 0) : 1;
     setvbuf(stdout, nullptr, _IOLBF, 0);
     shared = shared_memory<Shared>();
+    self.worker = kWorkers;  // none of them
     run(seconds);
     return shared->violations == 0 ? 0 : 1;
 }
