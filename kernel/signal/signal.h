@@ -140,7 +140,7 @@ int signal_deliver(Thread& thread, SignalGroup& group, TrapFrame& frame);
 // For the units, kernel/task/signals.cc: the group of a user thread; a fault of the running
 // thread that its own action caused, with its si_code and si_addr.
 SignalGroup& signal_group(Thread& thread);
-void signal_fault(int signal, int code, TrapFrame& frame, VirtAddr address);
+void signal_fault(int signal, int code, VirtAddr address);
 
 // ---- Lab 6, sigreturn.cc ----
 

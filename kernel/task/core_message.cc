@@ -1,7 +1,9 @@
+// What the log says of a program that a signal ended with a core dump (signal(7)): where it
+// was, and who called that, by frame pointers and the symbol table of its file (System V ABI,
+// chapter 4), unless that was stripped. Of shared libraries only addresses. No core is written.
+//
 // The program made the file and the stack, so nothing in them is believed: a read that fails
 // or gives too little ends the search, and what is searched has a limit.
-#include "kernel/task/core_message.h"
-
 #include <algorithm>
 #include <span>
 
@@ -64,8 +66,8 @@ class ProgramSymbols {
 }  // namespace
 
 void log_core_message(Process& process, int signal, const TrapFrame& frame) {
-    log_info("pid %d (%s): core dumped by signal %d", process.pid, current_thread()->name,
-             signal);
+    log_info("pid %d (%s): core dumped by signal %d, last fault at %#lx", process.pid,
+             current_thread()->name, signal, current_thread()->fault_address);
     Result<File*> opened = process.executable->open(O_RDONLY);
     if (!opened.ok()) return;
     FileRef file(opened.value());

@@ -196,6 +196,9 @@ Result<uint32_t> futex_requeue(VirtAddr from, VirtAddr to, uint32_t wake_count, 
 inline constexpr uint32_t kCoreDumped = 0x80;  // in a wait status
 // exit_group for a caller that has to clean up first: the thread ends on its way to user mode.
 void begin_exit_group(uint32_t wait_status);
+// Says in the log where the calling process is, which a signal is about to end with a core
+// dump; `frame`: its user registers. Sleeps.
+void log_core_message(Process& process, int signal, const TrapFrame& frame);
 // The vfork parent of this process may go on. Takes process_tree.
 void release_vfork_parent(Process& process);
 // Ends all threads but the caller's, for exec. Returns when they are gone. EAGAIN when

@@ -11,7 +11,6 @@
 
 #include "kernel/arch/panic.h"
 #include "kernel/metrics/latency.h"
-#include "kernel/task/core_message.h"
 #include "kernel/task/job_control.h"
 
 bool (*undefined_instruction_hook)(TrapFrame& frame) = nullptr;
@@ -150,20 +149,15 @@ void signal_process_group(int32_t group, int signal) {
 
 SignalGroup& signal_group(Thread& thread) { return thread.process->signals; }
 
-void signal_fault(int signal, int code, TrapFrame& frame, VirtAddr address) {
+void signal_fault(int signal, int code, VirtAddr address) {
     Thread& thread = *current_thread();
     Process& process = *thread.process;
-    uint64_t handler = process.signals.actions->get(signal).handler;
     bool blocked = (signal_mask(thread) & signal_bit(signal)) != 0;
     // The instruction would fault again for ever: it cannot be ignored or put off.
-    if (handler == abi::kSigIgnore || blocked) {
+    if (blocked || process.signals.actions->get(signal).handler == abi::kSigIgnore) {
         process.signals.actions->set(signal, {});
         signal_set_mask(thread, process.signals, signal_mask(thread) & ~signal_bit(signal));
-        handler = abi::kSigDefault;
     }
-    if (handler == abi::kSigDefault)
-        log_info("pid %d (%s): signal %d at rip %#lx address %#lx rsp %#lx", process.pid, thread.name,
-                 signal, frame.rip, address, frame.rsp);
     thread.fault_code = code;
     thread.fault_address = code == SI_KERNEL ? 0 : address;
     signal_post_thread(thread, process.signals, signal);
@@ -208,7 +202,7 @@ template <int kSignal, int kCode = SI_KERNEL>
 void raise(TrapFrame& frame) {
     if (!frame.from_user()) panic_trap(frame, nullptr);
     x86::sti();
-    signal_fault(kSignal, kCode, frame, frame.rip);
+    signal_fault(kSignal, kCode, frame.rip);
 }
 
 // What the exception flags of the x87 or SSE unit say, those that are unmasked (Intel SDM
@@ -222,7 +216,7 @@ void float_exception(TrapFrame& frame) {
     constexpr int kCodes[] = {FPE_FLTINV, FPE_FLTUND, FPE_FLTDIV, FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES};
     int code = kCodes[std::min(std::countr_zero(flags), 5)];
     x86::sti();
-    signal_fault(SIGFPE, code, frame, frame.rip);
+    signal_fault(SIGFPE, code, frame.rip);
 }
 
 // A single step whose own TF is clear began with a SYSCALL that a program stepped into: Bochs
@@ -239,7 +233,7 @@ void undefined_instruction(TrapFrame& frame) {
     raise<SIGILL, ILL_ILLOPN>(frame);
 }
 
-void page_fault(TrapFrame& frame, VirtAddr address, FaultError error) {
+void page_fault(TrapFrame&, VirtAddr address, FaultError error) {
     x86::sti();
     if (error == FaultError::OutOfMemory) {
         if (memory_reclaim() != 0) return;  // tried again
@@ -247,9 +241,9 @@ void page_fault(TrapFrame& frame, VirtAddr address, FaultError error) {
                     current_thread()->name);
         exit_group(SIGKILL);
     }
-    if (error == FaultError::PastEnd) return signal_fault(SIGBUS, BUS_ADRERR, frame, address);
+    if (error == FaultError::PastEnd) return signal_fault(SIGBUS, BUS_ADRERR, address);
     int code = error == FaultError::NoRegion ? SEGV_MAPERR : SEGV_ACCERR;
-    signal_fault(SIGSEGV, code, frame, address);
+    signal_fault(SIGSEGV, code, address);
 }
 
 }  // namespace

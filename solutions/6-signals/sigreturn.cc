@@ -56,6 +56,6 @@ Result<uint64_t> signal_return(Thread& thread, TrapFrame& frame) {
         }
     }
     // As Linux does: a frame that cannot be read is the program's fault.
-    signal_fault(SIGSEGV, SI_KERNEL, frame, frame.rsp);
+    signal_fault(SIGSEGV, SI_KERNEL, frame.rsp);
     return frame.rax;
 }
