@@ -156,6 +156,11 @@ void ioapic_enable_isa(uint8_t irq) {
     io_apic_set_line(route.line, low, cpus[0].apic_id);
 }
 
+void ioapic_timer_nmi(bool on) {
+    constexpr uint32_t kEveryone = 0xff;
+    io_apic_set_line(topology.isa[0].line, on ? kSendNmi : kMasked, kEveryone);
+}
+
 void apic_timer_calibrate() {
     if (cpu_features.tsc_deadline) {
         log_info("timer: TSC deadline");

@@ -41,6 +41,8 @@ void apic_send(uint32_t apic_id, uint32_t what);
 // Routes ISA interrupt `irq` (0..15, after MADT overrides) to the boot CPU as vector
 // kVectorIrqBase + irq and unmasks it.
 void ioapic_enable_isa(uint8_t irq);
+// Makes the 8254's channel 0 an NMI of every CPU, or masks it.
+void ioapic_timer_nmi(bool on);
 
 // One-shot timer of the calling CPU: interrupts (kVectorTimer) `ns` nanoseconds from now
 // (at least 1). Uses TSC deadline where there is one. 0 switches it off. A long wait may end

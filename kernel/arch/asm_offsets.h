@@ -43,5 +43,5 @@
 
 // struct Cpu
 #define CPU_APIC_ID 36
-#define CPU_SIZE 6144
+#define CPU_SIZE 6464
 #define SMP_MAX_CPUS 16

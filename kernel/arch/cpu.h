@@ -13,7 +13,8 @@ struct ActiveSpace;
 struct Histogram;
 class SpinLock;
 
-inline constexpr uint32_t kMaxCpus = 16;
+inline constexpr size_t kKernelStackSize = 16 * 1024;
+inline constexpr uint32_t kMaxCpus = 16, kLatencyKinds = 40;
 
 struct alignas(kCacheLine) Cpu {
     Cpu* self;
@@ -32,7 +33,8 @@ struct alignas(kCacheLine) Cpu {
     uint32_t rcu_readers;          // read sections of RCU under way, in debug builds
     uint32_t held_locks;           // spin locks held, for the lock-rank checker
     const SpinLock* held[16];
-    Histogram* latencies;          // by kind (kernel/metrics/latency.h); nullptr: never on
+    Histogram* latencies[kLatencyKinds];  // kernel/metrics/latency.h; nullptr: never on
+    uint64_t switch_start;         // latency_start() of its last context switch
 
     LabState<512> boot_lab;     // lab 1: GDT and TSS of this CPU
     LabState<4096> paging_lab;  // lab 2: frame cache

@@ -103,7 +103,11 @@ void print_backtrace(VirtAddr rip, VirtAddr rbp) {
     VirtAddr calls[kMaxDepth];
     format(sink, "backtrace:\n");
     if (rip != 0) print_address(rip, rip);
-    size_t count = walk_stack(rbp, is_kernel_stack, calls);
+    auto readable = [](VirtAddr frame) {
+        return frame >= kVmapBase && frame + 15 > frame && is_mapped(frame) &&
+               is_mapped(frame + 15);
+    };
+    size_t count = walk_stack(rbp, readable, calls);
     // A return address lies after the call: look up the byte before it.
     for (size_t i = 0; i < count; i++) print_address(calls[i], calls[i] - 1);
 }
@@ -220,8 +224,8 @@ std::span<const Symbol> kernel_symbols() {
 }
 
 bool is_kernel_stack(VirtAddr frame) {
-    return frame >= kVmapBase && frame + 15 > frame && is_mapped(frame) &&
-           is_mapped(frame + 15);
+    const VirtAddr top = this_cpu().kernel_rsp;
+    return frame >= top - kKernelStackSize && frame <= top - 16;
 }
 
 void panic(const char* message, ...) {

@@ -40,8 +40,9 @@ std::span<const Symbol> kernel_symbols();
 
 // May the walker read 16 bytes at `frame`? The caller knows what stacks exist.
 using StackCheck = bool (*)(VirtAddr frame);
-// The kernel's: mapped memory of the vmap area or the image. For panics and interrupt
-// handlers, too (kernel/arch/panic.cc).
+// The running thread's kernel stack: there is always memory there, so this is safe in an
+// interrupt handler, even of an NMI. The outermost frame pointer there is the program's, which
+// may hold anything.
 bool is_kernel_stack(VirtAddr frame);
 
 // ---- Lab 1, backtrace.cc ----

@@ -8,7 +8,7 @@
 
 namespace {
 
-constexpr uint16_t kChannel2 = 0x42, kCommand = 0x43, kGatePort = 0x61;
+constexpr uint16_t kChannel0 = 0x40, kChannel2 = 0x42, kCommand = 0x43, kGatePort = 0x61;
 constexpr uint8_t kGate = 1 << 0, kSpeaker = 1 << 1;
 constexpr uint8_t kCountOnce = 0xb0;  // channel 2, low then high byte, mode 0, binary
 constexpr uint8_t kLatch = 0x80;      // channel 2, hold the count for reading
@@ -75,6 +75,14 @@ uint16_t pit_read() {
 bool pit_expired() {
     constexpr uint8_t kOut = 1 << 5;
     return (x86::inb(kGatePort) & kOut) != 0;
+}
+
+void pit_repeat(uint32_t hz) {
+    constexpr uint8_t kRate = 0x34;  // channel 0, low then high byte, mode 2, binary
+    const auto period = static_cast<uint16_t>(std::min<uint64_t>(kPitHz / hz, 0xffff));
+    x86::outb(kCommand, kRate);
+    x86::outb(kChannel0, period & 0xff);
+    x86::outb(kChannel0, period >> 8);
 }
 
 void clock_init() {

@@ -44,6 +44,9 @@ uint16_t pit_read();
 // Has it counted to 0 since pit_start? From then on counts say nothing.
 bool pit_expired();
 
+// Channel 0, which interrupts: `hz` times a second from now on, 19 to 1 million.
+void pit_repeat(uint32_t hz);
+
 // ACPI tables: what the kernel needs of them, read once at boot.
 
 // Finds the tables by boot_info's RSDP or the BIOS area, fills `topology` from the MADT

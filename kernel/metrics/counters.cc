@@ -5,7 +5,7 @@
 #include "kernel/metrics/latency.h"
 
 EventCounters event_counters[kMaxCpus];
-bool latency_on;
+uint64_t latency_since = kLatencyOff;
 
 constexpr const char* kNames[] = {
     "context_switches",     "page_faults",      "cr3_loads",  "tlb_page_flushes",

@@ -38,7 +38,8 @@ struct ProcEntry {
     const char* name;
     uint32_t mode;
     void (*write)(ProcText& out, ProcessView& view) = nullptr;
-    // What a write(2) of `text` does; nullptr: the file is read-only.
+    // What a write(2) of `text` does, whose last newline is taken off; nullptr: the file is
+    // read-only.
     Result<void> (*store)(std::string_view text) = nullptr;
 };
 inline constexpr uint32_t kProcFile = S_IFREG | 0444, kProcStore = S_IFREG | 0644;

@@ -63,7 +63,8 @@ class ProcFile final : public File {
         size_t size = buffer.remaining();
         if (entry_.store == nullptr || size > sizeof command) return Error(EINVAL);
         if (buffer.take(command, size) != size) return Error(EFAULT);
-        TRY(entry_.store({command, size}));
+        std::string_view text(command, size);
+        TRY(entry_.store(text.substr(0, size - text.ends_with('\n'))));
         return size;
     }
 

@@ -11,15 +11,25 @@ struct SamplerTotals {
     uint64_t dropped;  // of these, not kept for lack of room
 };
 
+// The profiler's hooks. Either the tick samples (echo 1 > /proc/profile) or an NMI that the 8254
+// gives all CPUs as often (echo nmi), which sees code that runs with interrupts off. NMIs
+// are on stacks of their own with GS from there (kernel/arch/trap_entry.S), and what they
+// call must not fault, nor take a lock, at any instruction of the kernel: kernel frames are
+// read from the running thread's stack alone, user words through the page tables. In the first
+// and last instructions of a system call user_frame is not that call's, so one sample may have
+// the callers of another.
+void profile_tick(TrapFrame& frame);
+void profile_nmi(TrapFrame& frame);
+
 // The eight bytes at a user address of the running thread, for an interrupt handler: false
 // where that would fault.
 bool sampler_user_word(VirtAddr address, uint64_t& word);
 
 // ---- Lab 7, sampler.cc ----
 
-// The tick hook (scheduler_set_tick_hook): records a sample when sampling is on: where the
-// thread is in the kernel, if it is there, and in its program. The idle thread does no work.
-// Interrupt context: no locks, no allocation, no output.
+// At a tick or NMI: records a sample when sampling is on: where the thread is in the kernel, if
+// it is there, and in its program. The idle thread does no work. No locks, no allocation, no
+// output, and nothing that could fault.
 void sampler_tick(TrapFrame& frame);
 // Switches sampling on, after forgetting earlier samples, or off. ENOMEM. The caller sees to it
 // that sampler_set and sampler_format run one at a time.

@@ -2,10 +2,13 @@
 
 #include <iterator>
 
+#include "kernel/metrics/latency.h"
+
 // A thread that had to wait takes the Mutex with kContended set, as it cannot know whether
 // others still sleep. At worst its unlock looks into an empty queue.
 void Mutex::lock_contended() {
     ASSERT(!held());
+    LatencyTimer timer(Latency::LockWait, static_cast<uint64_t>(rank_));
     WaitEntry entry;
     entry.exclusive = true;
     for (;;) {

@@ -21,6 +21,7 @@
 #include "kernel/arch/smp.h"
 #include "kernel/arch/tsc.h"
 #include "kernel/base/format.h"
+#include "kernel/metrics/latency.h"
 #include "kernel/sched/run_queue.h"
 
 namespace {
@@ -103,6 +104,8 @@ void load_bases(const Thread& next) {
 
 // On the stack of the thread that came in, about the one that left.
 void finish_switch(Thread& prev) {
+    if (uint64_t start = this_cpu().switch_start; start != 0) [[unlikely]]
+        latency_add(static_cast<uint32_t>(Latency::ContextSwitch), start);
     AfterSwitch todo = prev.after_switch;
     prev.after_switch = AfterSwitch::Nothing;
     // From here on a waker may run `prev` elsewhere, and it may die.
@@ -113,6 +116,7 @@ void finish_switch(Thread& prev) {
 }
 
 void switch_to(Cpu& cpu, Thread& prev, Thread& next, uint64_t now) {
+    cpu.switch_start = latency_start();
     next.on_cpu.store(true, std::memory_order_relaxed);
     next.accounted_at = now;
     if (&prev == cpu.idle) {

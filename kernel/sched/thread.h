@@ -49,8 +49,6 @@ struct Usage {
     Usage& operator+=(const Usage& more);
 };
 
-inline constexpr size_t kKernelStackSize = 16 * 1024;
-
 struct alignas(64) Thread {
     // ---- read by assembly: see asm_offsets.h ----
     uint64_t saved_rsp = 0;

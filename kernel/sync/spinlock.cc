@@ -19,6 +19,7 @@ const char* lock_rank_name(LockRank rank) {
 #include "kernel/sync/lock_ranks.def"
 #undef LOCK_RANK
     };
+    static_assert(std::size(kNames) <= kLatencyLocks);
     return kNames[static_cast<uint32_t>(rank)];
 }
 
@@ -27,7 +28,7 @@ const char* lock_rank_name(LockRank rank) {
 // CPUs on one host thread, give the time to the one who can end the wait.
 void SpinLock::lock_contended() {
     uint64_t start = x86::rdtsc();
-    LatencyTimer timer(Latency::LockWait);
+    LatencyTimer timer(Latency::LockWait, static_cast<uint64_t>(rank_));
     do {
         while (locked_.load(std::memory_order_relaxed)) x86::pause();
     } while (locked_.exchange(true, std::memory_order_acquire));

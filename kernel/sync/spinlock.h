@@ -39,6 +39,7 @@ enum class LockRank : uint32_t {
 #define LOCK_RANK(name) name,
 #include "kernel/sync/lock_ranks.def"
 #undef LOCK_RANK
+    Count
 };
 const char* lock_rank_name(LockRank rank);
 

@@ -47,8 +47,8 @@ uint64_t histogram_bucket_high(uint32_t bucket) {
 
 // Without a frame of its own: that would be a quarter of its instructions.
 [[gnu::optimize("omit-frame-pointer")]] void histogram_add(Histogram& histogram, uint64_t value) {
+    add_to(histogram.sum, value);  // first: then the value may be shifted where it is
     add_to(histogram.counts[histogram_bucket(value)], 1);
-    add_to(histogram.sum, value);
 }
 
 void histogram_merge(Histogram& into, const Histogram& from) {

@@ -10,8 +10,8 @@
 // there, then the program that called it. Both walks follow frame pointers, and user memory
 // may hold anything at all, so each link is checked: aligned, mapped, further out.
 //
-// Code that runs with interrupts off is blamed on where they come on again; sampling by NMI
-// would see it (challenge).
+// Code that runs with interrupts off is blamed on where they come on again, unless it is an NMI
+// that samples: then that, and not the tick, is the one writer.
 #include "kernel/prof/sampler.h"
 
 #include <atomic>

@@ -1,6 +1,7 @@
 // prof: the kernel's profiler from the command line.
 //
-//   prof record [-o FILE] COMMAND [ARGUMENT]...   samples the machine while COMMAND runs
+//   prof record [-n] [-o FILE] COMMAND [ARGUMENT]...   samples the machine while COMMAND runs;
+//       -n: by NMI, which sees kernel code with interrupts off, too
 //   prof report [FILE]                            shows where the time went, by function
 //
 // FILE (prof.folded) has a folded stack a line with its count, outermost function first, as
@@ -243,9 +244,9 @@ void take_samples(char** command, Lines& out) {
 
 // ---- record ----
 
-void switch_sampling(const char* on) {
+void switch_sampling(const char* mode) {
     int fd = open(kProfile, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, on, 1) != 1) die(kProfile);
+    if (fd < 0 || write(fd, mode, strlen(mode)) < 0) die(kProfile);
     close(fd);
 }
 
@@ -258,12 +259,12 @@ long metric(const char* name) {
     return value;
 }
 
-int record(const char* file, char** command) {
+int record(const char* file, const char* mode, char** command) {
     sigset_t child_ends;
     sigemptyset(&child_ends);
     sigaddset(&child_ends, SIGCHLD);
     sigprocmask(SIG_BLOCK, &child_ends, nullptr);
-    switch_sampling("1");
+    switch_sampling(mode);
     pid_t child = fork();
     if (child < 0) die("fork");
     if (child == 0) {
@@ -362,7 +363,7 @@ int report(const char* file) {
 }
 
 int usage() {
-    fputs("usage: prof record [-o FILE] COMMAND [ARGUMENT]... | prof report [FILE]\n", stderr);
+    fputs("usage: prof record [-n] [-o FILE] COMMAND [ARGUMENT]... | prof report [FILE]\n", stderr);
     return 2;
 }
 
@@ -373,10 +374,15 @@ int main(int count, char** words) {
     if (strcmp(words[1], "report") == 0) return report(count > 2 ? words[2] : kDefaultFile);
     if (strcmp(words[1], "record") != 0) return usage();
     const char* file = kDefaultFile;
+    const char* mode = "1";
     char** command = words + 2;
+    if (*command != nullptr && strcmp(*command, "-n") == 0) {
+        mode = "nmi";
+        command++;
+    }
     if (*command != nullptr && strcmp(*command, "-o") == 0 && command[1] != nullptr) {
         file = command[1];
         command += 2;
     }
-    return *command != nullptr ? record(file, command) : usage();
+    return *command != nullptr ? record(file, mode, command) : usage();
 }
