@@ -17,12 +17,11 @@ template <typename T, ListLink T::* kLink>
 class List {
   public:
     List() { head_.prev = head_.next = &head_; }
-    List(const List&) = delete;
-    List& operator=(const List&) = delete;
+    List(List&&) = delete;  // nor a copy: the ends point at head_
 
     bool empty() const { return head_.next == &head_; }
-    T* front() { return empty() ? nullptr : owner(head_.next); }
-    T* back() { return empty() ? nullptr : owner(head_.prev); }
+    T* front() { return item_at(head_.next); }
+    T* back() { return item_at(head_.prev); }
     void push_back(T* item) { insert_between(item, head_.prev, &head_); }
     void push_front(T* item) { insert_between(item, &head_, head_.next); }
     // Puts `item` right before `position`, which is in this list; nullptr: at the end.
@@ -37,14 +36,8 @@ class List {
         while (before != &head_ && owner(before)->*key > item->*key) before = before->prev;
         insert_between(item, before, before->next);
     }
-    T* next(T* item) {
-        ListLink* link = (item->*kLink).next;
-        return link == &head_ ? nullptr : owner(link);
-    }
-    T* prev(T* item) {
-        ListLink* link = (item->*kLink).prev;
-        return link == &head_ ? nullptr : owner(link);
-    }
+    T* next(T* item) { return item_at((item->*kLink).next); }
+    T* prev(T* item) { return item_at((item->*kLink).prev); }
     T* pop_front() {
         T* item = front();
         if (item != nullptr) remove(item);
@@ -86,6 +79,7 @@ class List {
         auto offset = reinterpret_cast<size_t>(&(static_cast<T*>(nullptr)->*kLink));
         return reinterpret_cast<T*>(reinterpret_cast<char*>(link) - offset);
     }
+    T* item_at(ListLink* link) { return link == &head_ ? nullptr : owner(link); }
     void insert_between(T* item, ListLink* before, ListLink* after) {
         ListLink& link = item->*kLink;
         ASSERT(!link.linked());

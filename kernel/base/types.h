@@ -87,8 +87,6 @@ class [[nodiscard]] Result {
     ~Result() {
         if (errno_ == 0) value_.~T();
     }
-    Result(const Result&) = delete;
-    Result& operator=(const Result&) = delete;
 
     constexpr bool ok() const { return errno_ == 0; }
     constexpr explicit operator bool() const { return ok(); }

@@ -53,7 +53,7 @@ class Inode {
   public:
     void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
     void unref() {
-        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_self();
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
     }
 
     uint32_t type() const { return attributes.mode & S_IFMT; }
@@ -112,8 +112,6 @@ class Inode {
         attributes.mode = mode;
     }
     virtual ~Inode() = default;
-    // The last reference is gone.
-    virtual void destroy_self() { delete this; }
     static void operator delete(void* inode, size_t size) { kfree(inode, size); }
 
   private:
@@ -153,8 +151,7 @@ class IoBuffer {
     bool faulted() const { return faulted_; }
     // What the transfer returns that stops now for `error`: done(), unless that is nothing.
     Result<size_t> stop(int error) const {
-        if (done() == 0) return Error(error);
-        return done();
+        return done() != 0 ? Result<size_t>(done()) : Error(error);
     }
     // ... or because all was moved, or a fault came.
     Result<size_t> moved() const { return faulted_ ? stop(EFAULT) : done(); }
@@ -194,7 +191,7 @@ class File {
   public:
     void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
     void unref() {  // the last one closes; may sleep
-        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_self();
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
     }
 
     bool readable() const { return (flags & O_ACCMODE) != O_WRONLY; }
@@ -239,8 +236,6 @@ class File {
 
   protected:
     virtual ~File() { inode->unref(); }
-    // The last reference is gone.
-    virtual void destroy_self() { delete this; }
     static void operator delete(void* file, size_t size) { kfree(file, size); }
 
   private:

@@ -89,7 +89,7 @@ class Pipe final : public Inode {
 class PipeFile final : public File {
   public:
     PipeFile(Pipe& pipe, Inode& node, uint32_t flags)
-        : File(node, flags), pipe_(new_ref(&pipe)), reads_(readable()), writes_(writable()) {}
+        : File(node, flags), pipe_(new_ref(&pipe)) {}
     ~PipeFile() override;
     Result<size_t> read_at(IoBuffer& buffer, uint64_t) override {
         return pipe_->read(buffer, nonblocking());
@@ -108,7 +108,6 @@ class PipeFile final : public File {
 
   private:
     Ref<Pipe> pipe_;
-    const bool reads_, writes_;  // as opened: what close has to undo
 };
 
 void Pipe::free_ring() {
@@ -180,12 +179,12 @@ Result<size_t> Pipe::write(IoBuffer& buffer, bool nonblocking) {
 
 uint32_t PipeFile::poll(uint32_t events, PollTable* table) {
     uint32_t ready = 0;
-    if (reads_) {
+    if (readable()) {
         if (table != nullptr) table->add(pipe_->read_wait_);
         if (pipe_->used() > 0) ready |= POLLIN | POLLRDNORM;
         if (pipe_->writers_.load() == 0 && pipe_->writer_opens_.load() > 0) ready |= POLLHUP;
     }
-    if (writes_) {
+    if (writable()) {
         if (table != nullptr) table->add(pipe_->write_wait_);
         if (pipe_->room() >= kAtomicWrite) ready |= POLLOUT | POLLWRNORM;
         if (pipe_->readers_.load() == 0) ready |= POLLERR;
@@ -250,8 +249,8 @@ Result<File*> Pipe::open_end(Inode& node, uint32_t flags) {
 PipeFile::~PipeFile() {
     {
         MutexGuard guard(pipe_->read_mutex_);
-        if (reads_) pipe_->readers_.fetch_sub(1);
-        if (writes_) pipe_->writers_.fetch_sub(1);
+        if (readable()) pipe_->readers_.fetch_sub(1);
+        if (writable()) pipe_->writers_.fetch_sub(1);
         // With the last end what was left is lost (POSIX XSH close). No reader or writer
         // is inside: they have references of their Files.
         if (pipe_->readers_.load() == 0 && pipe_->writers_.load() == 0) pipe_->free_ring();

@@ -27,7 +27,11 @@ class TmpfsRegular final : public TmpfsInode, public PageSource {
 
     Result<File*> open(uint32_t flags) override;
     Result<void> truncate(uint64_t size) override;
-    Attributes stat() override;
+    Attributes stat() override {
+        Attributes copy = attributes;
+        copy.blocks = pages_.count() * (kPageSize / 512);
+        return copy;
+    }
     PageSource* page_source() override { return this; }
 
     Result<Frame*> get_page(uint64_t index) override;
@@ -75,12 +79,6 @@ class TmpfsFile final : public File {
 
 Result<File*> TmpfsRegular::open(uint32_t flags) {
     return TRY(make<TmpfsFile>(*this, flags));
-}
-
-Attributes TmpfsRegular::stat() {
-    Attributes copy = attributes;
-    copy.blocks = pages_.count() * (kPageSize / 512);
-    return copy;
 }
 
 // Once after each change (as Linux's relatime): reading costs a comparison, not a clock.

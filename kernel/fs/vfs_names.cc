@@ -94,8 +94,7 @@ Result<void> vfs_unlink(const WalkContext& context, bool directory) {
     InodeRef inode;  // dropped after the Mutex: the last reference frees a file's pages
     MutexGuard guard(at.parent->mutex);
     inode.reset(TRY(at.parent->lookup(at.name)));
-    if (at.trailing_slash && !inode->is_directory()) return Error(ENOTDIR);
-    if (directory && !inode->is_directory()) return Error(ENOTDIR);
+    if ((directory || at.trailing_slash) && !inode->is_directory()) return Error(ENOTDIR);
     if (!directory && inode->is_directory()) return Error(EISDIR);
     if (inode->mounted != nullptr) return Error(EBUSY);
     return at.parent->unlink(at.name, *inode);
@@ -118,12 +117,9 @@ bool is_ancestor(Inode* directory, Inode* below) {
 }
 
 Result<void> check_replaced(const WalkParent& from, Inode& moved, Inode& replaced) {
-    if (replaced.is_directory()) {
-        if (!moved.is_directory()) return Error(EISDIR);
-        if (is_ancestor(&replaced, from.parent.get())) return Error(ENOTEMPTY);
-    } else if (moved.is_directory()) {
-        return Error(ENOTDIR);
-    }
+    if (replaced.is_directory() != moved.is_directory())
+        return Error(replaced.is_directory() ? EISDIR : ENOTDIR);
+    if (is_ancestor(&replaced, from.parent.get())) return Error(ENOTEMPTY);
     return replaced.mounted != nullptr ? Result<void>(Error(EBUSY)) : Result<void>();
 }
 
@@ -136,8 +132,8 @@ Result<void> rename_locked(const WalkParent& from, const WalkParent& to, bool no
         return Error(ENOTDIR);
     if (replaced && no_replace) return Error(EEXIST);
     if (moved->mounted != nullptr) return Error(EBUSY);
-    if (replaced.get() == moved.get())
-        return {};  // two links of one file: nothing happens
+    // Two links of one file: nothing happens.
+    if (replaced.get() == moved.get()) return {};
     if (moved->is_directory() && is_ancestor(moved.get(), to.parent.get()))
         return Error(EINVAL);
     if (replaced) TRY(check_replaced(from, *moved, *replaced));

@@ -160,10 +160,7 @@ Result<size_t> vfs_path_of(Inode* root, Inode* directory, char* out, size_t size
         out[--start] = '/';
         directory = parent;
     }
-    if (start == size) {
-        if (size == 0) return Error(ERANGE);
-        out[--start] = '/';
-    }
+    if (start == size) out[--start] = '/';
     memmove(out, out + start, size - start);
     return size - start;
 }

@@ -94,8 +94,6 @@ void copy_unrolled(void* to, const void* from) {
         : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "memory", "cc");
 }
 
-bool use_rep = false;
-
 // The best of several runs: the first ones pay for translation and cold caches, and the host
 // may take the CPU away in any of them.
 template <typename Operation>
@@ -104,8 +102,7 @@ uint64_t time_of(Operation operation) {
     for (int run = 0; run < 8; ++run) {
         uint64_t start = x86::rdtsc();
         operation();
-        uint64_t ticks = x86::rdtsc() - start;
-        if (ticks < best) best = ticks;
+        best = std::min(best, x86::rdtsc() - start);
     }
     return best;
 }
@@ -156,11 +153,10 @@ void page_copy_init() {
         clear_unrolled(a);
         copy_unrolled(b, a);
     });
-    use_rep = rep < unrolled;
-    user_copy_rep = use_rep;
+    user_copy_rep = rep < unrolled;
 }
 
-void page_clear(void* page) { use_rep ? clear_rep(page) : clear_unrolled(page); }
+void page_clear(void* page) { user_copy_rep ? clear_rep(page) : clear_unrolled(page); }
 void page_copy(void* to, const void* from) {
-    use_rep ? copy_rep(to, from) : copy_unrolled(to, from);
+    user_copy_rep ? copy_rep(to, from) : copy_unrolled(to, from);
 }

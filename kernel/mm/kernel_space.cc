@@ -197,8 +197,7 @@ void kernel_space_init() {
 void* map_mmio(PhysAddr address, size_t bytes, bool write_combining) {
     PhysAddr start = round_down(address, kPageSize);
     uint64_t size = round_up(address + bytes, kPageSize) - start;
-    uint64_t flags = kPageWrite | kPageGlobal;
-    flags |= write_combining ? kPageWriteCombining : kPageUncached;
+    uint64_t flags = kDataFlags | (write_combining ? kPageWriteCombining : kPageUncached);
     uint64_t first = take_pages(size >> kPageShift);
     SpinGuard guard(space_lock);
     if (first == 0 || !page_map_map(the_map, page_at(first), start, size, flags, false).ok())

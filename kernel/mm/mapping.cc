@@ -75,9 +75,8 @@ VirtAddr AddressSpace::find_gap(uint64_t size) {
 
 Result<VirtAddr> AddressSpace::choose_address(VirtAddr hint, uint64_t size, uint32_t flags,
                                               Dropped& dropped) {
-    bool fixed = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0;
     bool inside = hint <= kUserTop && size <= kUserTop - hint;
-    if (fixed) {
+    if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0) {
         if (!is_aligned(hint, kPageSize)) return Error(EINVAL);
         if (!inside) return Error(ENOMEM);
         if (hint < kUserBottom) return Error(EPERM);

@@ -174,8 +174,7 @@ Result<size_t> or_sigpipe(Result<size_t> result) {
 class UserMemory {
   public:
     UserMemory() = default;
-    UserMemory(const UserMemory&) = delete;
-    UserMemory& operator=(const UserMemory&) = delete;
+    UserMemory(UserMemory&&) = delete;  // nor a copy
     ~UserMemory() {
         if (entries_ != short_) kfree(entries_, count_ * sizeof(UserIovec));
     }
@@ -196,10 +195,7 @@ Result<IoBuffer> UserMemory::vectors(VirtAddr address, uint64_t count) {
     count_ = count;
     if (count_ > std::size(short_)) {
         entries_ = static_cast<UserIovec*>(kmalloc(count_ * sizeof(UserIovec)));
-        if (entries_ == nullptr) {
-            entries_ = short_;
-            return Error(ENOMEM);
-        }
+        if (entries_ == nullptr) return Error(ENOMEM);
     }
     TRY(copy_from_user(entries_, address, count_ * sizeof(UserIovec)));
     uint64_t total = 0;
@@ -273,11 +269,8 @@ static Result<size_t> send(File& out, File& in, uint64_t offset, uint64_t size) 
     size_t done = 0;
     while (done < size) {
         auto moved = send_page(out, in, offset + done, size - done);
-        if (!moved.ok()) {
-            if (done > 0) break;
-            return moved;
-        }
-        if (moved.value() == 0) break;
+        if (!moved.ok() && done == 0) return moved;
+        if (!moved.ok() || moved.value() == 0) break;
         done += moved.value();
         if (out.nonblocking()) continue;
         if (sleep_interrupted()) break;

@@ -224,7 +224,6 @@ Result<void> change_owner(Inode& inode, uint32_t uid, uint32_t gid) {
 struct NewTimes {
     TimeSpec accessed, modified;
 };
-constexpr NewTimes kBothNow = {{0, UTIME_NOW}, {0, UTIME_NOW}};
 
 bool is_valid(TimeSpec time) {
     return time.nanoseconds == UTIME_NOW || time.nanoseconds == UTIME_OMIT ||
@@ -261,7 +260,7 @@ Result<void> sys_fchownat(int dirfd, VirtAddr path, uint32_t uid, uint32_t gid, 
 
 Result<void> sys_utimensat(int dirfd, VirtAddr path, VirtAddr times, int flags) {
     if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0) return Error(EINVAL);
-    NewTimes wanted = kBothNow;
+    NewTimes wanted = {{0, UTIME_NOW}, {0, UTIME_NOW}};
     if (times != 0) wanted = TRY(UserIn<NewTimes>(times).read());
     // futimens(3): without a path the descriptor itself.
     InodeRef inode = path == 0 ? TRY(inode_of(dirfd)) : TRY(inode_at(dirfd, path, flags));

@@ -194,8 +194,7 @@ Result<VirtAddr> sys_mmap(VirtAddr address, uint64_t size, uint32_t protection, 
 
     FileRef file = TRY(current_process().files->get(fd));
     if (!file->readable()) return Error(EACCES);
-    bool shared = (flags & MAP_SHARED) != 0;
-    if (shared && !file->writable()) {
+    if ((flags & MAP_SHARED) != 0 && !file->writable()) {
         if ((protection & PROT_WRITE) != 0) return Error(EACCES);
         known |= kMapNeverWrite;
     }
@@ -254,10 +253,9 @@ Result<uint32_t> sys_futex(VirtAddr address, uint32_t operation, uint32_t value,
             if (value3 != FUTEX_BITSET_MATCH_ANY) return Error(EINVAL);
             return wait(address, value, timeout_or_count, true, operation);
         case FUTEX_WAKE: return futex_wake(address, value, is_private);
-        case FUTEX_REQUEUE: {
-            auto move = static_cast<uint32_t>(timeout_or_count);
-            return futex_requeue(address, address2, value, move, is_private);
-        }
+        case FUTEX_REQUEUE:
+            return futex_requeue(address, address2, value,
+                                 static_cast<uint32_t>(timeout_or_count), is_private);
         default: return Error(ENOSYS);
     }
 }

@@ -6,8 +6,7 @@ namespace {
 bool valid_signal(int signal) { return signal >= 1 && signal <= kSignalCount; }
 
 Result<void> check_set_size(uint64_t size) {
-    if (size != sizeof(SignalSet)) return Error(EINVAL);
-    return {};
+    return size == sizeof(SignalSet) ? Result<void>{} : Error(EINVAL);
 }
 
 }  // namespace

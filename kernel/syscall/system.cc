@@ -5,9 +5,7 @@
 #include "kernel/base/log.h"
 #include "kernel/syscall/calls.h"
 
-Result<void> sys_uname(UserOut<utsname> out) {
-    return out.write(kSystemName);
-}
+Result<void> sys_uname(UserOut<utsname> out) { return out.write(kSystemName); }
 
 // ---- The machine ----
 
@@ -56,13 +54,9 @@ static Result<uint64_t> copy_log(VirtAddr out, uint64_t size) {
 
 Result<uint64_t> sys_syslog(int type, VirtAddr out, int size) {
     enum { kReadAll = 3, kSizeBuffer = 10 };
-    switch (type) {
-        case kReadAll:
-            if (size < 0) return Error(EINVAL);
-            return copy_log(out, static_cast<uint64_t>(size));
-        case kSizeBuffer: return uint64_t{log_size()};
-        default: return Error(EINVAL);
-    }
+    if (type == kSizeBuffer) return uint64_t{log_size()};
+    if (type != kReadAll || size < 0) return Error(EINVAL);
+    return copy_log(out, static_cast<uint64_t>(size));
 }
 
 Result<size_t> sys_getrandom(VirtAddr out, uint64_t size, uint32_t flags) {

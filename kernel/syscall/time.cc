@@ -50,9 +50,15 @@ Result<int64_t> sys_time(UserOut<int64_t> time) {
 
 // ---- Sleeping ----
 
-// Sleeps until the monotonic time `deadline`. Interrupted, a sleep of a given length tells
-// what is left of it.
-static Result<void> sleep_until(uint64_t deadline, bool relative, UserOut<TimeSpec> remaining) {
+// Interrupted, a sleep of a given length tells what is left of it.
+Result<void> sys_clock_nanosleep(int clock, int flags, UserIn<TimeSpec> time,
+                                 UserOut<TimeSpec> remaining) {
+    if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
+        return Error(EINVAL);
+    bool relative = (flags & TIMER_ABSTIME) == 0;
+    uint64_t deadline = TRY(to_ns(TRY(time.read())));
+    if (relative) deadline = deadline_after(deadline);
+    else if (clock == CLOCK_REALTIME) deadline = realtime_to_monotonic(deadline);
     WaitQueue nobody;
     Result<void> slept =
         wait_until(nobody, [] { return false; }, WaitMode::Interruptible, deadline);
@@ -64,17 +70,6 @@ static Result<void> sleep_until(uint64_t deadline, bool relative, UserOut<TimeSp
             TRY(remaining.write(to_time_spec(deadline > now ? deadline - now : 0)));
     }
     return Error(kERESTARTNOHAND);
-}
-
-Result<void> sys_clock_nanosleep(int clock, int flags, UserIn<TimeSpec> time,
-                                 UserOut<TimeSpec> remaining) {
-    if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
-        return Error(EINVAL);
-    uint64_t wanted = TRY(to_ns(TRY(time.read())));
-    if ((flags & TIMER_ABSTIME) == 0)
-        return sleep_until(deadline_after(wanted), true, remaining);
-    uint64_t deadline = clock == CLOCK_REALTIME ? realtime_to_monotonic(wanted) : wanted;
-    return sleep_until(deadline, false, remaining);
 }
 
 // ---- CPU time ----

@@ -38,9 +38,6 @@ class TerminalFile final : public File {
     Terminal& terminal_;
 };
 
-// The calling process, or nullptr in a kernel thread.
-Process* calling_process() { return current_thread()->process; }
-
 }  // namespace
 
 Terminal::Terminal(TerminalDevice& device, uint64_t number)
@@ -226,7 +223,7 @@ bool Terminal::controls(const Process& process) const {
 }
 
 Result<void> Terminal::check_foreground(Use use) {
-    Process* process = calling_process();
+    Process* process = current_thread()->process;
     if (process == nullptr || !controls(*process)) return {};
     const int32_t foreground = foreground_group();
     if (foreground == 0 || process->group == foreground) [[likely]] return {};
@@ -247,7 +244,7 @@ Result<void> Terminal::check_foreground(Use use) {
 // ---- Sessions ----
 
 Result<void> Terminal::become_controlling(bool steal) {
-    Process* process = calling_process();
+    Process* process = current_thread()->process;
     if (process == nullptr) return Error(EPERM);
     MutexGuard tree(process_tree);
     if (controls(*process)) return {};
@@ -287,7 +284,7 @@ void Terminal::detach_session() {
 
 Result<void> Terminal::set_foreground(VirtAddr argument) {
     int32_t group = TRY(UserIn<int32_t>(argument).read());
-    Process* process = calling_process();
+    Process* process = current_thread()->process;
     if (process == nullptr || !controls(*process)) return Error(ENOTTY);
     TRY(check_foreground(Use::Change));
     if (group < 0) return Error(EINVAL);
@@ -367,7 +364,7 @@ Result<void> Terminal::ioctl(uint32_t request, VirtAddr argument) {
         case TIOCSPGRP: return set_foreground(argument);
         case TIOCGPGRP:
         case TIOCGSID: {
-            Process* process = calling_process();
+            Process* process = current_thread()->process;
             if (process == nullptr || !controls(*process)) return Error(ENOTTY);
             return answer.write(request == TIOCGSID ? session() : foreground_group());
         }

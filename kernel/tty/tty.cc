@@ -24,9 +24,7 @@
 namespace {
 
 constexpr uint32_t kNodeMode = 0620, kEveryone = 0666;
-constexpr uint64_t kDeviceTty0 = device_number(4, 0);
 constexpr uint64_t kDeviceSerial = device_number(4, 64);  // ttyS0
-constexpr uint64_t kDeviceTty = device_number(5, 0);
 constexpr uint64_t kDeviceConsole = device_number(5, 1);
 
 // ---- The console ----
@@ -34,7 +32,6 @@ constexpr uint64_t kDeviceConsole = device_number(5, 1);
 constexpr unsigned kConsolePort = 0;  // COM1
 // Interrupts are off while a port or the screen takes a chunk.
 constexpr size_t kConsoleChunk = 64;
-constexpr uint32_t kTypedCapacity = 1024;
 
 class ConsoleDevice final : public TerminalDevice {
   public:
@@ -53,7 +50,7 @@ class ConsoleDevice final : public TerminalDevice {
 ConsoleDevice device;
 Terminal console(device, kDeviceConsole);
 
-unsigned char typed_memory[kTypedCapacity];
+unsigned char typed_memory[1024];
 Ring typed;
 
 void on_typed(char byte) {
@@ -83,7 +80,7 @@ void tty_thread(void*) {
 }
 
 void console_start() {
-    ring_init(typed, typed_memory, kTypedCapacity);
+    ring_init(typed, typed_memory, sizeof typed_memory);
     auto thread = thread_create("tty", tty_thread, nullptr);
     if (!thread.ok()) panic("no memory for the console's thread");
     thread_start(*thread.value());
@@ -209,8 +206,8 @@ void tty_init() {
     devfs_add("console", S_IFCHR | kNodeMode, kDeviceConsole, [](Inode& node, uint32_t flags) {
         return console.open(node, flags | O_NOCTTY);
     });
-    devfs_add("tty0", S_IFCHR | kNodeMode, kDeviceTty0, open_console);
-    devfs_add("tty", S_IFCHR | kEveryone, kDeviceTty, open_controlling);
+    devfs_add("tty0", S_IFCHR | kNodeMode, device_number(4, 0), open_console);
+    devfs_add("tty", S_IFCHR | kEveryone, device_number(5, 0), open_controlling);
     devfs_add("ttyS0", S_IFCHR | kEveryone, kDeviceSerial, open_console);
     constexpr const char* kPorts[] = {"ttyS1", "ttyS2", "ttyS3"};
     for (uint64_t i = 0; i < std::size(kPorts); i++)
