@@ -57,10 +57,8 @@ void memory_init() {
 
 // Gives each layer what it needs of those above it.
 void wire_layers() {
-    scheduler_set_tick_hz(kernel_options.tick_hz);
     scheduler_set_tick_hook(profile_tick);
     set_trap_handler(kVectorNmi, profile_nmi);
-    set_user_return_hook(task_return_to_user);
 }
 
 // What every CPU does for itself; its features, descriptors and APIC are set up.

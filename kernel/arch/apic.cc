@@ -191,10 +191,9 @@ void apic_timer_calibrate() {
 
 void apic_timer_arm(uint64_t ns) {
     if (cpu_features.tsc_deadline) {
-        x86::wrmsr(x86::kMsrTscDeadline, ns == 0 ? 0 : x86::rdtsc() + ns_to_tsc(ns));
+        x86::wrmsr(x86::kMsrTscDeadline, x86::rdtsc() + ns_to_tsc(ns));
         return;
     }
-    if (ns == 0) return write(kTimerInitial, 0);
     uint64_t ticks = mul_div(ns, timer_scale, 1ull << kScaleShift);
     write(kTimerInitial, static_cast<uint32_t>(std::clamp(ticks, 1ul, 0xfffffffful)));
 }

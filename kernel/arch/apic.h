@@ -45,8 +45,8 @@ void ioapic_enable_isa(uint8_t irq);
 void ioapic_timer_nmi(bool on);
 
 // One-shot timer of the calling CPU: interrupts (kVectorTimer) `ns` nanoseconds from now
-// (at least 1). Uses TSC deadline where there is one. 0 switches it off. A long wait may end
-// early (the APIC's counter has 32 bits: 4 s at 1 GHz): look at the clock and arm again.
+// (at least 1). Uses TSC deadline where there is one. A long wait may end early (the APIC's
+// counter has 32 bits: 4 s at 1 GHz): look at the clock and arm again.
 void apic_timer_arm(uint64_t ns);
 // Measures the timer against the calibrated TSC; boot CPU, after tsc_calibrate.
 void apic_timer_calibrate();

@@ -8,7 +8,6 @@
 #define CPU_CURRENT 8       /* Thread* running here */
 #define CPU_KERNEL_RSP 16   /* top of the current thread's kernel stack */
 #define CPU_USER_RSP 24     /* scratch for the SYSCALL entry, dead once saved in the frame */
-#define CPU_ID 32           /* uint32_t index, 0..kMaxCpus-1 */
 
 // struct Thread
 #define THREAD_SAVED_RSP 0  /* kernel stack pointer while not running */

@@ -45,7 +45,6 @@ static_assert(offsetof(Cpu, self) == CPU_SELF);
 static_assert(offsetof(Cpu, current) == CPU_CURRENT);
 static_assert(offsetof(Cpu, kernel_rsp) == CPU_KERNEL_RSP);
 static_assert(offsetof(Cpu, user_rsp) == CPU_USER_RSP);
-static_assert(offsetof(Cpu, id) == CPU_ID);
 
 // The CPUs found at boot are cpus[0..cpu_count-1]; cpus[0] is the boot CPU.
 extern Cpu cpus[kMaxCpus];

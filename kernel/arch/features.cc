@@ -7,9 +7,7 @@
 CpuFeatures cpu_features;
 uint8_t fpu_use_xsave;
 // Read by trap_entry.S: CLAC exists.
-extern "C" {
 bool trap_use_clac;
-}
 
 namespace {
 

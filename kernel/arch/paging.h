@@ -59,13 +59,11 @@ inline bool is_canonical(VirtAddr address) {
 //
 // The symbol table is last, so that adding it in the second link moves nothing.
 
-extern "C" {
-extern char kernel_start[], kernel_end[];
-extern char kernel_text_start[], kernel_text_end[];
-extern char kernel_rodata_start[], kernel_rodata_end[];
-extern char kernel_data_start[], kernel_data_end[];
-extern char kernel_symbols_start[], kernel_symbols_end[];
-}
+extern "C" char kernel_start[], kernel_end[];
+extern "C" char kernel_text_start[], kernel_text_end[];
+extern "C" char kernel_rodata_start[], kernel_rodata_end[];
+extern "C" char kernel_data_start[], kernel_data_end[];
+extern "C" char kernel_symbols_start[], kernel_symbols_end[];
 
 // Physical address of something inside the kernel image.
 inline PhysAddr image_to_phys(const void* pointer) {

@@ -38,10 +38,8 @@ static_assert(sizeof(Cpu) == CPU_SIZE);
 static_assert(kMaxCpus == SMP_MAX_CPUS);
 
 // Used by trampoline.S.
-extern "C" {
 PhysAddr smp_kernel_root;
-extern const char smp_trampoline[], smp_trampoline_end[], smp_trampoline_efer[];
-}
+extern "C" const char smp_trampoline[], smp_trampoline_end[], smp_trampoline_efer[];
 
 namespace {
 
@@ -57,18 +55,13 @@ void set_ist_stack(Cpu& cpu, size_t index, VirtAddr stack_end) {
     ist_tops[cpu.id][index] = top;
 }
 
-bool prepare(Cpu& cpu, uint32_t id, uint32_t apic_id) {
+Result<void> prepare(Cpu& cpu, uint32_t id, uint32_t apic_id) {
     cpu.self = &cpu;
     cpu.id = id;
     cpu.apic_id = apic_id;
-    for (size_t i = 0; i < kIstCount; i++) {
-        Result<VirtAddr> stack = alloc_kernel_stack();
-        if (!stack.ok()) return false;
-        set_ist_stack(cpu, i, stack.value());
-    }
-    Result<VirtAddr> stack = alloc_kernel_stack();
-    if (stack.ok()) cpu.kernel_rsp = stack.value();
-    return stack.ok();
+    for (size_t i = 0; i < kIstCount; i++) set_ist_stack(cpu, i, TRY(alloc_kernel_stack()));
+    cpu.kernel_rsp = TRY(alloc_kernel_stack());
+    return {};
 }
 
 void write_trampoline() {
@@ -163,7 +156,7 @@ void smp_start(uint32_t max_cpus, void (*entry)()) {
     uint32_t count = 1;
     for (size_t i = 0; i < topology.cpu_count && count < std::min(max_cpus, kMaxCpus); i++) {
         if (topology.apic_ids[i] == cpus[0].apic_id) continue;
-        if (!prepare(cpus[count], count, topology.apic_ids[i])) {
+        if (!prepare(cpus[count], count, topology.apic_ids[i]).ok()) {
             log_error("no memory for the stacks of CPU %u", count);
             break;
         }

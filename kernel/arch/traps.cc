@@ -16,7 +16,6 @@
 namespace {
 
 TrapHandler handlers[256];
-UserReturnHook user_return_hook;
 
 bool legitimate_in_kernel(uint64_t vector) {
     return vector == kVectorPageFault || vector == kVectorNmi || vector == kVectorDebug ||
@@ -25,9 +24,8 @@ bool legitimate_in_kernel(uint64_t vector) {
 
 void handle_exception(TrapFrame& frame) {
     TrapHandler handler = handlers[frame.vector];
-    if (frame.from_user() || legitimate_in_kernel(frame.vector)) {
-        if (handler != nullptr) return handler(frame);
-    }
+    bool reaches_handler = frame.from_user() || legitimate_in_kernel(frame.vector);
+    if (reaches_handler && handler != nullptr) return handler(frame);
     uint64_t resume = frame.from_user() ? 0 : find_fixup(frame.rip);
     if (resume == 0) panic_trap(frame, nullptr);
     frame.rip = resume;
@@ -49,9 +47,8 @@ void handle_interrupt(TrapFrame& frame) {
 // Thread::attention by its fixed offset: threads belong to a higher layer.
 bool needs_attention() {
     char* thread = reinterpret_cast<char*>(current_thread());
-    return thread != nullptr &&
-           reinterpret_cast<std::atomic<uint32_t>*>(thread + THREAD_ATTENTION)
-                   ->load(std::memory_order_relaxed) != 0;
+    auto* attention = reinterpret_cast<std::atomic<uint32_t>*>(thread + THREAD_ATTENTION);
+    return attention->load(std::memory_order_relaxed) != 0;
 }
 
 }  // namespace
@@ -59,8 +56,6 @@ bool needs_attention() {
 extern "C" const Fixup fixups_start[], fixups_end[];
 
 void set_trap_handler(uint8_t vector, TrapHandler handler) { handlers[vector] = handler; }
-
-void set_user_return_hook(UserReturnHook hook) { user_return_hook = hook; }
 
 extern "C" void trap_dispatch(TrapFrame* frame) {
     if (frame->vector >= kVectorIrqBase) {
@@ -73,10 +68,7 @@ extern "C" void trap_dispatch(TrapFrame* frame) {
 }
 
 extern "C" void user_return_work(TrapFrame* frame) {
-    while (needs_attention() && user_return_hook != nullptr) {
-        user_return_hook(*frame);
-        x86::cli();
-    }
+    while (needs_attention()) task_return_to_user(*frame);
 }
 
 // NMI, #MC, #DF and #DB in the kernel, on their own stacks (trap_entry.S). An NMI that

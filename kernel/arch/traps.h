@@ -51,12 +51,13 @@ void set_trap_handler(uint8_t vector, TrapHandler handler);
 // turns interrupts on. Then, when the frame is from user mode, calls user_return_work.
 extern "C" void trap_dispatch(TrapFrame* frame);
 
-// Called with interrupts off on the way back to user mode: calls the hook while
-// current->attention is not zero. The hook is set by main.cc; it runs schedule(), signal
-// delivery and so on, and must clear the bits it has dealt with.
-using UserReturnHook = void (*)(TrapFrame& frame);
-void set_user_return_hook(UserReturnHook hook);
+// Called with interrupts off on the way back to user mode: calls task_return_to_user while
+// current->attention is not zero.
 extern "C" void user_return_work(TrapFrame* frame);
+// The slow path back to user mode: exit, signals, reschedule. The task layer's
+// (kernel/task/signals.cc); clears the bits it has dealt with. Interrupts off on entry and
+// return.
+void task_return_to_user(TrapFrame& frame);
 
 // Fix-up table: faults at `fault_rip` in kernel mode resume at `resume_rip`
 // (section .fixups, filled by lab 3's user_copy.S and others with two .quad a entry).
@@ -66,11 +67,9 @@ struct Fixup {
 // The resume point of the entry for `rip`; 0: there is none.
 uint64_t find_fixup(uint64_t rip);
 
-extern "C" {
 // Leaves the kernel for user mode with the registers of *frame, by IRETQ; does swapgs.
 // Interrupts off. `frame` lies on the kernel stack.
-[[noreturn]] void trap_return(TrapFrame* frame);
-}
+extern "C" [[noreturn]] void trap_return(TrapFrame* frame);
 
 // ---- GDT, TSS and IDT (Intel SDM vol. 3, 3.5, 6.10, 7.2) ----
 

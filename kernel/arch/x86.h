@@ -116,10 +116,9 @@ class InterruptsOff {
         if (were_on_) x86::sti();
     }
     InterruptsOff(const InterruptsOff&) = delete;
-    InterruptsOff& operator=(const InterruptsOff&) = delete;
 
   private:
-    bool were_on_;
+    const bool were_on_;
 };
 
 // ---- Features ----

@@ -266,8 +266,6 @@ void maybe_yield() {
     give_way(AddReason::Preempted);
 }
 
-void leave_idle_if_work() { give_way(AddReason::Preempted); }
-
 bool thread_wake(Thread& thread) { return wake(thread, false); }
 
 void notify_attention(Thread& thread, uint32_t bits) {
@@ -280,9 +278,7 @@ void notify_attention(Thread& thread, uint32_t bits) {
 }
 
 Result<void> thread_set_affinity(Thread& thread, CpuMask mask) {
-    CpuMask online = 0;
-    for (uint32_t i = 0; i < cpu_count; ++i) online |= CpuMask{cpus[i].online.load()} << i;
-    if ((mask & online) == 0) return Error(EINVAL);
+    if ((mask & online_cpus()) == 0) return Error(EINVAL);
     thread.affinity.store(mask, std::memory_order_seq_cst);
     InterruptsOff off;
     if (&thread == current_thread()) {

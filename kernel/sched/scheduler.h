@@ -42,7 +42,6 @@ Result<void> thread_set_affinity(Thread& thread, CpuMask mask);
 
 // The timer interrupt (kVectorTimer): accounts, runs due timers, ends slices, re-arms.
 void scheduler_tick(TrapFrame& frame);
-void scheduler_set_tick_hz(uint32_t hz);  // default 1000
 
 // Called on every tick with the interrupted frame: the sampler's hook.
 void scheduler_set_tick_hook(void (*hook)(TrapFrame&));
@@ -59,8 +58,6 @@ void scheduler_account_current();
 bool account(Cpu& cpu, Thread& running, uint64_t now);
 // `cpu` has work again: the tick must run.
 void tick_leave_idle(Cpu& cpu, uint64_t now);
-// Switches to another thread if there is one to run; the idle thread's way of schedule().
-void leave_idle_if_work();
 
 // ---- One-shot timers, kept per CPU: kernel/sched/timer.cc ----
 

@@ -22,11 +22,7 @@ bool any_dead() { return dead.load(std::memory_order_relaxed) != nullptr; }
 
 void free_dead() {
     Thread* thread = dead.exchange(nullptr, std::memory_order_acquire);
-    while (thread != nullptr) {
-        Thread* next = thread->next_dead;
-        thread_free(*thread);
-        thread = next;
-    }
+    while (thread != nullptr) thread_free(*std::exchange(thread, thread->next_dead));
 }
 
 void reaper_main(void*) {

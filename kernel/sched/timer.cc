@@ -19,6 +19,7 @@
 #include "kernel/arch/apic.h"
 #include "kernel/arch/smp.h"
 #include "kernel/arch/tsc.h"
+#include "kernel/base/command_line.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/sched/wait_queue.h"
 
@@ -33,7 +34,7 @@ struct alignas(kCacheLine) TickState {
     Timer* running GUARDED_BY(lock) = nullptr;
 } tick_states[kMaxCpus];
 
-uint64_t tick_period_ns = 1'000'000;
+uint64_t tick_period_ns() { return 1'000'000'000 / kernel_options.tick_hz; }
 void (*tick_hook)(TrapFrame&);
 
 void arm(TickState& state, uint64_t deadline, uint64_t now) {
@@ -101,7 +102,7 @@ void scheduler_account_current() {
 
 void tick_leave_idle(Cpu& cpu, uint64_t now) {
     TickState& state = tick_states[cpu.id];
-    if (state.next_tick <= now) state.next_tick = now + tick_period_ns;
+    if (state.next_tick <= now) state.next_tick = now + tick_period_ns();
     if (state.armed_for > state.next_tick) arm(state, state.next_tick, now);
 }
 
@@ -123,13 +124,11 @@ void scheduler_tick(TrapFrame& frame) {
         if (slice_over || !allowed) thread.set_attention(kAttentionReschedule);
         if (run_queue_length(cpu) != 0) offer_work(cpu);
         if (state.next_tick <= now)
-            state.next_tick = std::max(state.next_tick + tick_period_ns, now + 1);
+            state.next_tick = std::max(state.next_tick + tick_period_ns(), now + 1);
         deadline = std::min(deadline, state.next_tick);
     }
     if (deadline < state.armed_for) arm(state, deadline, now);
 }
-
-void scheduler_set_tick_hz(uint32_t hz) { tick_period_ns = 1'000'000'000 / hz; }
 
 void scheduler_set_tick_hook(void (*hook)(TrapFrame&)) { tick_hook = hook; }
 
@@ -145,7 +144,7 @@ void idle_loop() {
         // one comes while we are about to look anyway, the next tick repeats it.
         if (run_queue_length(cpu) == 0) x86::sti_hlt();
         x86::cli();
-        leave_idle_if_work();
+        yield();
         // What is queued may be out of our reach for a moment: let interrupts in.
         x86::sti();
         x86::pause();

@@ -78,24 +78,20 @@ Result<void> wait_until(WaitQueue& queue, Predicate predicate,
                         uint64_t deadline_ns = kNoDeadline) {
     if (predicate()) return {};
     WaitEntry entry;
-    int error = 0;
-    for (;;) {
-        wait_prepare(queue, entry, mode);
-        if (predicate()) break;
-        if (mode == WaitMode::Interruptible && sleep_interrupted()) {
-            error = kERESTARTSYS;
-            break;
+    auto sleep = [&]() -> Result<void> {
+        for (;;) {
+            wait_prepare(queue, entry, mode);
+            if (predicate()) return {};
+            if (mode == WaitMode::Interruptible && sleep_interrupted())
+                return Error(kERESTARTSYS);
+            bool in_time = schedule_until(deadline_ns);
+            if (predicate()) return {};
+            if (!in_time) return Error(ETIMEDOUT);
         }
-        bool in_time = schedule_until(deadline_ns);
-        if (predicate()) break;
-        if (!in_time) {
-            error = ETIMEDOUT;
-            break;
-        }
-    }
+    };
+    Result<void> result = sleep();
     wait_finish(queue, entry);
-    if (error != 0) return Error(error);
-    return {};
+    return result;
 }
 
 // Something that happens again and again, and threads that wait for the next time: who has

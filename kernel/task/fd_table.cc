@@ -44,13 +44,9 @@ Result<void> FdTable::reserve(int wanted) {
 }
 
 Result<FdTable*> FdTable::clone() {
-    FdTable* copy = TRY(make<FdTable>());
+    Ref<FdTable> copy(TRY(make<FdTable>()));
     for (;;) {
-        Result<void> reserved = copy->reserve(capacity_);  // a hint: checked under the lock
-        if (!reserved.ok()) {
-            copy->unref();
-            return reserved.error();
-        }
+        TRY(copy->reserve(capacity_));  // a hint: checked under the lock
         SpinGuard guard(lock_);
         if (copy->capacity_ < capacity_) continue;
         for (int fd = 0; fd < capacity_; fd++) {
@@ -59,7 +55,7 @@ Result<FdTable*> FdTable::clone() {
         }
         copy->lowest_free_ = lowest_free_;
         copy->limit = limit;
-        return copy;
+        return copy.release();
     }
 }
 

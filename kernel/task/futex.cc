@@ -93,21 +93,16 @@ Result<void> futex_wait(VirtAddr address, uint32_t expected, uint64_t deadline_n
         SpinGuard guard(futex_lock);
         list_of(waiter.key).push_back(&waiter);
     }
-    Result<void> result;
-    Result<uint32_t> word = read_word(address);
-    if (!word.ok()) {
-        result = word.error();
-    } else if (word.value() != expected) {
-        result = Error(EAGAIN);
-    } else {
-        result = wait_until(
-            waiter.queue, [&] { return waiter.woken.load(std::memory_order_acquire); },
-            WaitMode::Interruptible, deadline_ns);
-    }
+    auto woken = [&] { return waiter.woken.load(std::memory_order_acquire); };
+    auto sleep = [&]() -> Result<void> {
+        if (TRY(read_word(address)) != expected) return Error(EAGAIN);
+        return wait_until(waiter.queue, woken, WaitMode::Interruptible, deadline_ns);
+    };
+    Result<void> result = sleep();
     SpinGuard guard(futex_lock);
     if (waiter.link.linked()) FutexList::remove(&waiter);
     // A wake-up that was spent on us counts, whatever else happened.
-    if (waiter.woken.load(std::memory_order_relaxed)) return {};
+    if (woken()) return {};
     return result;
 }
 

@@ -81,21 +81,17 @@ bool leave_process(Thread& thread, Process& process) {
     scheduler_account_current();
     // Whoever is last frees the address space, so this thread must not load it again.
     thread.space = nullptr;
-    bool last;
-    {
-        SpinGuard guard(process.lock);
-        process.threads.remove(&thread);
-        process.dead_threads += thread.used;
-        last = --process.thread_count == 0;
-        // Under the lock: the waiter, once it has the lock, may end the process.
-        if (process.thread_count == 1 && process.exec_thread != nullptr)
-            wake_all(process.thread_exit_wait);
-        if (last) return true;
-        if (process.signals.pending.load(std::memory_order_relaxed) != 0) {
-            for (Thread& other : process.threads) notify_attention(other, kAttentionSignal);
-        }
-        thread.process = nullptr;
+    SpinGuard guard(process.lock);
+    process.threads.remove(&thread);
+    process.dead_threads += thread.used;
+    if (--process.thread_count == 0) return true;
+    // Under the lock: the waiter, once it has the lock, may end the process.
+    if (process.thread_count == 1 && process.exec_thread != nullptr)
+        wake_all(process.thread_exit_wait);
+    if (process.signals.pending.load(std::memory_order_relaxed) != 0) {
+        for (Thread& other : process.threads) notify_attention(other, kAttentionSignal);
     }
+    thread.process = nullptr;
     return false;
 }
 

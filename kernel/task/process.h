@@ -152,8 +152,6 @@ void discard_signals(Process& process, SignalSet set);
 // Ends the calling thread; the last one ends the process.
 [[noreturn]] void exit_thread();
 constexpr uint32_t wait_status_exited(int code) { return (code & 0xff) << 8; }
-// The slow path back to user mode: exit, signals, reschedule (main.cc makes it the hook).
-void task_return_to_user(TrapFrame& frame);
 void task_init();
 // Called first for #UD in user mode, unless nullptr; true: it dealt with the instruction.
 extern bool (*undefined_instruction_hook)(TrapFrame& frame);

@@ -44,9 +44,7 @@ Result<ScriptLine> parse_script(std::span<const uint8_t> head);
 // Bytes on the heap, in one piece, which doubles when it is full.
 class GrowingBuffer {
   public:
-    GrowingBuffer() = default;
-    GrowingBuffer(const GrowingBuffer&) = delete;
-    GrowingBuffer& operator=(const GrowingBuffer&) = delete;
+    GrowingBuffer& operator=(GrowingBuffer&&) = delete;  // nor copied or moved otherwise
     ~GrowingBuffer();
     // Where the next bytes go, and for how many there is room: one word at least. ENOMEM.
     Result<char*> end(uint64_t& room);
