@@ -2,8 +2,7 @@
 // somebody writes 1 there, so that nobody pays for what nobody looks at: a test of one
 // variable is what is left in the code that could be timed.
 //
-// Waits for locks have a histogram for each rank; what /proc/metrics says of all waits is the
-// sum of these. Memory is taken when measuring is switched on, never while it is at work, and
+// Waits for locks have a histogram for each rank. Memory is taken when measuring is switched on, never while it is at work, and
 // kept for the next time.
 #pragma once
 #include <cstdint>
@@ -12,47 +11,40 @@
 #include "kernel/arch/x86.h"
 #include "kernel/metrics/histogram.h"
 
-inline constexpr uint32_t kLatencyLocks = 24;  // ranks, at most
-
 // The first one, of the shortest sections, has the cheapest address.
 enum class Latency : uint32_t {
     SystemCall,  // each, from dispatch to its result, with the time it slept
-    LockWait,    // for a contended lock, spinning or asleep: + its rank
-    PageFault = LockWait + kLatencyLocks,
+    PageFault,
     Fork,
     Exec,
     TerminalRead,
     TerminalWrite,
     SignalDelivery,
     ContextSwitch,  // from the choice of the next thread to its first step
-    Count,
+    LockWait,       // for a contended lock, spinning or asleep: + its rank
 };
-static_assert(static_cast<uint32_t>(Latency::Count) <= kLatencyKinds);
 
 // The TSC when the measurement that is under way began; kLatencyOff: none is. Set by
 // kernel/prof/proc_files.cc once every CPU has its histograms (Cpu::latencies).
 inline constexpr uint64_t kLatencyOff = ~0ull;
 extern uint64_t latency_since;
 
+// What latency_end needs: 0, which is before any measurement, while there is none.
 inline uint64_t latency_start() { return latency_since != kLatencyOff ? x86::rdtsc() : 0; }
-inline void latency_add(uint64_t kind, uint64_t start) {
-    histogram_add(*this_cpu().latencies[kind], x86::rdtsc() - start);
+// Counts what began at `start`, unless that was before the measurement.
+inline void latency_end(uint64_t kind, uint64_t start) {
+    if (start >= latency_since) [[unlikely]]
+        histogram_add(*this_cpu().latencies[kind], x86::rdtsc() - start);
 }
 
-// Times the scope that it lives in, unless that began before the measurement. The TSCs of all
-// CPUs go alike, so a thread may have moved meanwhile.
+// Times the scope that it lives in. The TSCs of all CPUs go alike, so a thread may have moved
+// meanwhile.
 class LatencyTimer {
   public:
     explicit LatencyTimer(Latency kind, uint64_t which = 0)
-        : kind_(static_cast<uint32_t>(kind) + which), on_(latency_since != kLatencyOff),
-          start_(on_ ? x86::rdtsc() : 0) {}
-    ~LatencyTimer() {
-        if (on_ && start_ >= latency_since) [[unlikely]]
-            latency_add(kind_, start_);
-    }
+        : kind_(static_cast<uint32_t>(kind) + which), start_(latency_start()) {}
+    ~LatencyTimer() { latency_end(kind_, start_); }
 
   private:
-    const uint64_t kind_;
-    const bool on_;
-    const uint64_t start_;
+    const uint64_t kind_, start_;
 };

@@ -216,38 +216,31 @@ Mutex profile_mutex(LockRank::Pipe);  // one reader of the samples, one switch a
 
 // ---- Latencies ----
 
-// Calls visit(family, label, name, histogram): each kind, all waits as one; then the
-// ranks that somebody waited for.
+constexpr const char* kLatencyNames[] = {"system_call", "page_fault", "fork", "exec",
+    "terminal_read", "terminal_write", "signal_delivery", "context_switch"};
+constexpr auto kLockWait = static_cast<uint32_t>(Latency::LockWait);
+static_assert(std::size(kLatencyNames) == kLockWait);
+constexpr uint32_t kLatencies = kLockWait + static_cast<uint32_t>(LockRank::Count);
+static_assert(kLatencies <= kLatencyKinds);
+
+// Calls visit(family, label, name, histogram) with what all CPUs counted: for each kind, and
+// for the ranks that somebody waited for.
 template <typename Visit>
 void for_each_latency(Visit visit) REQUIRES(profile_mutex) {
-    auto show = [&](const char* family, const char* label, const char* name, Latency first,
-                    uint32_t which, uint32_t count = 1) {
-        static Histogram all;  // empty between two calls
-        const uint32_t start = static_cast<uint32_t>(first) + which;
-        bool some = *label == 'o';
-        for (uint32_t i = 0; i < cpu_count * count; ++i) {
-            const Histogram* one = cpus[i / count].latencies[start + i % count];
-            if (one == nullptr || one->sum == 0) continue;
-            histogram_merge(all, *one);
-            some = true;
-        }
-        if (!some) return;
-        visit(family, label, name, all);
+    static Histogram all;
+    for (uint32_t kind = 0; kind < kLatencies; ++kind) {
         all = {};
-    };
-    show("latency", "of", "system_call", Latency::SystemCall, 0);
-    show("latency", "of", "lock_wait", Latency::LockWait, 0, kLatencyLocks);
-    uint32_t kind = 0;
-    for (const char* name : {"page_fault", "fork", "exec", "terminal_read", "terminal_write",
-                             "signal_delivery", "context_switch"})
-        show("latency", "of", name, Latency::PageFault, kind++);
-    for (uint32_t rank = 0; rank < static_cast<uint32_t>(LockRank::Count); ++rank)
-        show("lock_wait", "class", lock_rank_name(LockRank{rank}), Latency::LockWait, rank);
+        for (uint32_t i = 0; i < cpu_count; ++i)
+            if (cpus[i].latencies[kind] != nullptr) histogram_merge(all, *cpus[i].latencies[kind]);
+        if (kind < kLockWait) visit("latency", "of", kLatencyNames[kind], all);
+        else if (all.sum != 0)
+            visit("lock_wait", "class", lock_rank_name(LockRank{kind - kLockWait}), all);
+    }
 }
 
 // Gives a CPU histograms for all that can happen, empty.
 Result<void> clear_latencies(Cpu& cpu) {
-    for (uint32_t kind = 0; kind < static_cast<uint32_t>(Latency::Count); ++kind) {
+    for (uint32_t kind = 0; kind < kLatencies; ++kind) {
         Histogram*& one = cpu.latencies[kind];
         if (one == nullptr) one = static_cast<Histogram*>(kmalloc(sizeof(Histogram)));
         if (one == nullptr) return Error(ENOMEM);

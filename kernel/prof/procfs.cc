@@ -38,7 +38,6 @@ class WithoutMutex {
     }
     ~WithoutMutex() NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); }
     WithoutMutex(const WithoutMutex&) = delete;
-    WithoutMutex& operator=(const WithoutMutex&) = delete;
 
   private:
     Mutex& mutex_;

@@ -104,8 +104,7 @@ void load_bases(const Thread& next) {
 
 // On the stack of the thread that came in, about the one that left.
 void finish_switch(Thread& prev) {
-    if (uint64_t start = this_cpu().switch_start; start != 0) [[unlikely]]
-        latency_add(static_cast<uint32_t>(Latency::ContextSwitch), start);
+    latency_end(static_cast<uint32_t>(Latency::ContextSwitch), this_cpu().switch_start);
     AfterSwitch todo = prev.after_switch;
     prev.after_switch = AfterSwitch::Nothing;
     // From here on a waker may run `prev` elsewhere, and it may die.

@@ -19,7 +19,6 @@ const char* lock_rank_name(LockRank rank) {
 #include "kernel/sync/lock_ranks.def"
 #undef LOCK_RANK
     };
-    static_assert(std::size(kNames) <= kLatencyLocks);
     return kNames[static_cast<uint32_t>(rank)];
 }
 
