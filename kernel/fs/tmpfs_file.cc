@@ -55,8 +55,6 @@ class TmpfsRegular final : public TmpfsInode, public PageSource {
     Result<size_t> write_page(IoBuffer& buffer, uint64_t offset, size_t size);
     Result<Frame*> add_page(uint64_t index, FrameRef fresh);
 
-    void cut(uint64_t new_size);
-
     PageStore pages_;
     std::atomic<bool> mapped_{false};  // ever: cutting must look for mappings
 };
@@ -172,20 +170,18 @@ Result<size_t> TmpfsRegular::write(IoBuffer& buffer, uint64_t offset) {
 
 Result<void> TmpfsRegular::truncate(uint64_t new_size) {
     if (new_size > kMaxFileSize) return Error(EFBIG);
-    cut(new_size);
+    {
+        MutexGuard guard(mutex);
+        uint64_t kept = std::min(new_size, attributes.size);
+        // The tail of the last page kept: zeros, for when the file grows again.
+        FrameRef last(kept % kPageSize == 0 ? nullptr : pages_.find(kept / kPageSize));
+        if (last) memset(data_of(last) + kept % kPageSize, 0, kPageSize - kept % kPageSize);
+        set_size(new_size);
+        fs_.discharge_pages(pages_.resize(pages_for(new_size)));
+        attributes.modified = attributes.changed = vfs_now();
+    }
     if (mapped_) AddressSpace::forget_pages(*this, pages_for(new_size));
     return {};
-}
-
-void TmpfsRegular::cut(uint64_t new_size) {
-    MutexGuard guard(mutex);
-    uint64_t kept = std::min(new_size, attributes.size);
-    // The tail of the last page kept: zeros, for when the file grows again.
-    FrameRef last(kept % kPageSize == 0 ? nullptr : pages_.find(kept / kPageSize));
-    if (last) memset(data_of(last) + kept % kPageSize, 0, kPageSize - kept % kPageSize);
-    set_size(new_size);
-    fs_.discharge_pages(pages_.resize(pages_for(new_size)));
-    attributes.modified = attributes.changed = vfs_now();
 }
 
 }  // namespace

@@ -19,8 +19,6 @@ static FdTable& files() { return *current_process().files; }
 
 Result<void> sys_close(int fd) { return files().close(fd); }
 
-Result<int> sys_dup(int fd) { return files().add(TRY(files().get(fd)), false); }
-
 Result<int> sys_dup2(int old_fd, int new_fd) {
     if (old_fd != new_fd) return sys_dup3(old_fd, new_fd, 0);
     TRY(files().get(old_fd));
@@ -133,8 +131,7 @@ Result<void> sys_pipe2(VirtAddr fds, uint32_t flags) {
 
 // Everything is in memory: what was written is where it stays.
 Result<void> sys_fsync(int fd) {
-    FileRef file = TRY(files().get(fd));
-    return file->seekable() ? Result<void>() : Result<void>(Error(EINVAL));
+    return TRY(files().get(fd))->seekable() ? Result<void>() : Error(EINVAL);
 }
 Result<void> sys_sync() { return {}; }
 Result<void> sys_listxattr() { return Error(EOPNOTSUPP); }
@@ -246,8 +243,7 @@ Result<size_t> sys_writev(int fd, VirtAddr iovecs, uint64_t count) {
     return transfer<Direction::Write, &UserMemory::vectors>(fd, iovecs, count);
 }
 Result<uint64_t> sys_lseek(int fd, int64_t offset, int whence) {
-    FileRef file = TRY(files().get(fd));
-    return file->seek(offset, whence);
+    return TRY(files().get(fd))->seek(offset, whence);
 }
 
 // ---- sendfile ----

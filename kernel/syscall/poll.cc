@@ -141,8 +141,7 @@ Result<int> with_mask(VirtAddr timeout, VirtAddr mask, uint64_t mask_size, Funct
     Result<int> result = function(deadline);
     // A call that was interrupted keeps the mask until the signal is delivered, which
     // ends it.
-    bool interrupted = !result.ok() && result.error().number() == kERESTARTNOHAND;
-    if (!interrupted) signal_restore_mask(thread);
+    if (result.error().number() != kERESTARTNOHAND) signal_restore_mask(thread);
     return result;
 }
 

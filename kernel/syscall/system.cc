@@ -40,13 +40,12 @@ static Result<uint64_t> copy_log(VirtAddr out, uint64_t size) {
     ScratchPage page;
     char* buffer = TRY(page.get());
     size_t total = log_size();
-    size_t at = total > size ? total - size : 0;
+    size_t start = total > size ? total - size : 0;
     uint64_t copied = 0;
     while (copied < size) {
-        size_t part = log_read(at, buffer, std::min(size - copied, kPageSize));
+        size_t part = log_read(start + copied, buffer, std::min(size - copied, kPageSize));
         if (part == 0) break;
         TRY(copy_to_user(out + copied, buffer, part));
-        at += part;
         copied += part;
     }
     return copied;

@@ -3,8 +3,6 @@
 
 namespace {
 
-constexpr uint64_t kNsPerTick = kNsPerSecond / 100;  // of times(2); AT_CLKTCK
-
 Result<uint64_t> read_clock(int clock) {
     switch (clock) {
         case CLOCK_REALTIME:
@@ -77,7 +75,8 @@ Result<void> sys_clock_nanosleep(int clock, int flags, UserIn<TimeSpec> time,
 Result<int64_t> sys_times(UserOut<tms> ticks) {
     Process& process = current_process();
     Usage used = process_usage(process);
-    auto to_ticks = [](uint64_t ns) { return static_cast<int64_t>(ns / kNsPerTick); };
+    // 100 a second: AT_CLKTCK.
+    auto to_ticks = [](uint64_t ns) { return static_cast<int64_t>(ns / (kNsPerSecond / 100)); };
     if (!ticks.is_null())
         TRY(ticks.write({to_ticks(used.user_ns), to_ticks(used.system_ns),
                          to_ticks(process.dead_children.user_ns),

@@ -11,8 +11,6 @@
 #include "kernel/task/job_control.h"
 
 namespace {
-// Moved from a writer's memory at a time; lies on the kernel stack.
-constexpr size_t kWriteChunk = 512;
 // An open terminal.
 class TerminalFile final : public File {
   public:
@@ -134,7 +132,7 @@ Result<size_t> Terminal::write(IoBuffer& buffer, bool nonblocking) {
 
 // Writes until the buffer is empty, its memory faults or the device is full.
 void Terminal::write_some(IoBuffer& buffer) {
-    char chunk[kWriteChunk];
+    char chunk[512];
     while (buffer.remaining() > 0 && !buffer.faulted()) {
         size_t taken = buffer.take(chunk, sizeof chunk);
         size_t written = line_write(line_, chunk, taken);

@@ -97,9 +97,6 @@ void console_start() {
 // A port's Mutex makes each write one piece on the line, however many processes write. No
 // spin lock is held while user memory is copied: bytes go through a buffer on the stack.
 
-// Interrupts are off while the port takes one chunk.
-constexpr size_t kSerialChunk = 256;
-
 Mutex port_mutexes[kSerialPorts] = {Mutex(LockRank::Terminal), Mutex(LockRank::Terminal),
                                     Mutex(LockRank::Terminal), Mutex(LockRank::Terminal)};
 
@@ -112,7 +109,7 @@ class SerialFile final : public File {
     Result<size_t> read_at(IoBuffer&, uint64_t) override { return 0; }
 
     Result<size_t> write_at(IoBuffer& buffer, uint64_t) override {
-        char chunk[kSerialChunk];
+        char chunk[256];  // interrupts are off while the port takes it
         MutexGuard guard(port_mutexes[port_]);
         while (buffer.remaining() > 0 && !buffer.faulted()) {
             serial_write(port_, chunk, buffer.take(chunk, sizeof chunk));
