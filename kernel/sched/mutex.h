@@ -18,6 +18,7 @@ class CAPABILITY("mutex") Mutex {
         if (!take()) [[unlikely]] lock_contended();
         if constexpr (kDebugBuild) note_acquired();
     }
+    // Out of order is fine: who does not wait cannot deadlock.
     bool try_lock() TRY_ACQUIRE(true) {
         if (!take()) return false;
         if constexpr (kDebugBuild) note_acquired();

@@ -71,11 +71,11 @@ struct Timer {
 
 // Arms `timer` on the calling CPU for deadline_ns; it must not be armed.
 void timer_start(Timer& timer);
-// Disarms; after it returns the callback neither runs nor will run. False when the timer had
-// fired already. Not from the timer's own callback, and with no spin lock held that the
-// callback takes: it may have to wait for the callback's end. Afterwards it may be started
-// again. The callback may start its own timer again.
-bool timer_cancel(Timer& timer);
+// Disarms; after it returns the callback neither runs nor will run. Not from the timer's own
+// callback, and with no spin lock held that the callback takes: it may have to wait for the
+// callback's end. Afterwards it may be started again. The callback may start its own timer
+// again.
+void timer_cancel(Timer& timer);
 
 // FS and GS base of user code (thread-local storage: System V ABI, arch_prctl(2)). While a
 // thread runs they live in the CPU: FS base in its register, GS base in KERNEL_GS_BASE,

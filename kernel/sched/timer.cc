@@ -177,17 +177,13 @@ void timer_start(Timer& timer) {
     if (timer.deadline_ns < state.armed_for) arm(state, timer.deadline_ns, monotonic_ns());
 }
 
-bool timer_cancel(Timer& timer) {
+void timer_cancel(Timer& timer) {
     TickState& state = tick_states[timer.cpu];
-    bool was_armed = false;
     for (;;) {
         {
             SpinGuard guard(state.lock);
-            if (timer.link.linked()) {
-                state.timers.remove(&timer);
-                was_armed = true;
-            }
-            if (state.running != &timer) return was_armed;
+            if (timer.link.linked()) state.timers.remove(&timer);
+            if (state.running != &timer) return;
         }
         x86::pause();
     }

@@ -62,12 +62,6 @@ class CAPABILITY("spinlock") SpinLock {
         if (locked_.exchange(true, std::memory_order_acquire)) [[unlikely]] lock_contended();
         if constexpr (kDebugBuild) note_acquired();
     }
-    // Out of order is fine: who does not wait cannot deadlock.
-    bool try_lock() TRY_ACQUIRE(true) {
-        if (locked_.exchange(true, std::memory_order_acquire)) return false;
-        if constexpr (kDebugBuild) note_acquired();
-        return true;
-    }
     void unlock() RELEASE() {
         if constexpr (kDebugBuild) note_released();
         locked_.store(false, std::memory_order_release);

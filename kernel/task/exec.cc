@@ -127,13 +127,6 @@ Result<void> clear_tails(const LoadedImage& loaded) {
 
 // ---- execve ----
 
-// `object` itself, or a copy of what is shared with another process.
-template <typename T>
-Result<Ref<T>> unshared(const Ref<T>& object) {
-    if (!object->shared()) return object;
-    return Ref<T>(TRY(object->clone()));
-}
-
 class Exec {
   public:
     explicit Exec(const char* path)
@@ -145,8 +138,10 @@ class Exec {
         TRY(follow_scripts());
         TRY(build_space());
         TRY(pack(arguments, environment));
-        files_ = TRY(unshared(process_.files));
-        actions_ = TRY(unshared(process_.signals.actions));
+        // What another process shares stays as it is.
+        const Ref<SignalActions>& actions = process_.signals.actions;
+        files_ = TRY(share_or_clone(process_.files, !process_.files->shared()));
+        actions_ = TRY(share_or_clone(actions, !actions->shared()));
         return {};
     }
 

@@ -130,12 +130,6 @@ void copy_attributes(Process& parent, Process& child) {
     copy_string(child.executable_path, parent.executable_path, sizeof child.executable_path);
 }
 
-template <typename T>
-Result<Ref<T>> share_or_clone(const Ref<T>& resource, bool share) {
-    if (share) return resource;
-    return Ref<T>(TRY(resource->clone()));
-}
-
 // A signal to the group must reach either the parent before the child exists, or both: when
 // one is there already the call is left undone, and done again after the signal.
 Result<void> link_child(Process& parent, Process& child, Thread& thread) {

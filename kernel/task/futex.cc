@@ -47,15 +47,13 @@ template <typename Action>
 uint32_t take_waiters(const FutexKey& key, uint32_t count, Action action) REQUIRES(futex_lock) {
     uint32_t taken = 0;
     FutexList& list = list_of(key);
-    FutexWaiter* waiter = list.front();
-    while (waiter != nullptr && taken < count) {
-        FutexWaiter* next = list.next(waiter);
-        if (waiter->key == key) {
-            list.remove(waiter);
-            action(*waiter);
-            taken++;
-        }
-        waiter = next;
+    FutexWaiter* next = list.front();
+    while (next != nullptr && taken < count) {
+        FutexWaiter* waiter = std::exchange(next, list.next(next));
+        if (waiter->key != key) continue;
+        list.remove(waiter);
+        action(*waiter);
+        taken++;
     }
     return taken;
 }

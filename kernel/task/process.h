@@ -191,6 +191,13 @@ Result<uint32_t> futex_requeue(VirtAddr from, VirtAddr to, uint32_t wake_count, 
 
 // ---- Between the files of kernel/task ----
 
+// What a new process or program gets of one that exists.
+template <typename T>
+Result<Ref<T>> share_or_clone(const Ref<T>& resource, bool share) {
+    if (share) return resource;
+    return Ref<T>(TRY(resource->clone()));
+}
+
 inline constexpr uint32_t kCoreDumped = 0x80;  // in a wait status
 // exit_group for a caller that has to clean up first: the thread ends on its way to user mode.
 void begin_exit_group(uint32_t wait_status);
