@@ -59,6 +59,7 @@ inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t divisor) {
 // Kernel-internal: an interrupted call that signal delivery turns into a restart or
 // EINTR (Linux include/linux/errno.h). Never seen by a user program.
 inline constexpr int kERESTARTSYS = 512;
+inline constexpr int kERESTARTNOHAND = 514;  // restarts only when no handler ran
 
 class [[nodiscard]] Error {
   public:

@@ -194,8 +194,9 @@ uint64_t deadline_after(uint64_t ns) {
     return kept != 0 ? kept : monotonic_ns() + ns;
 }
 
-void keep_deadline(uint64_t deadline_ns) {
-    if (deadline_ns != kNoDeadline) current_thread()->restart_deadline_ns = deadline_ns;
+Error restart_until(uint64_t deadline_ns) {
+    current_thread()->restart_deadline_ns = deadline_ns != kNoDeadline ? deadline_ns : 0;
+    return Error(kERESTARTNOHAND);
 }
 
 bool schedule_until(uint64_t deadline_ns) {

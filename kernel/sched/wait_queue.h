@@ -64,8 +64,9 @@ bool schedule_until(uint64_t deadline_ns);
 // When a system call that may sleep for `ns` has to end; if it is one that a signal without a
 // handler had interrupted, when that had to (Linux's restart_syscall(2)).
 uint64_t deadline_after(uint64_t ns);
-// Such a call was interrupted: it will be restarted with this deadline (kNoDeadline: none).
-void keep_deadline(uint64_t deadline_ns);
+// kERESTARTNOHAND, for a call that was interrupted: restarted, it has this deadline
+// (kNoDeadline: none).
+Error restart_until(uint64_t deadline_ns);
 // Must the calling thread's interruptible sleep end now because of a signal or exit? The task
 // layer's (kernel/task/signals.cc), which knows what may interrupt.
 bool sleep_interrupted();

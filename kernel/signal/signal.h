@@ -30,7 +30,6 @@ inline constexpr SignalSet kFaultSignals = signal_bit(SIGSEGV) | signal_bit(SIGB
 // or EINTR (Linux include/linux/errno.h). kERESTARTSYS (kernel/base/types.h): restarts when
 // no handler ran or all that ran have SA_RESTART.
 inline constexpr int kERESTARTNOINTR = 513;  // always restarts
-inline constexpr int kERESTARTNOHAND = 514;  // restarts only when no handler ran
 
 enum class DefaultAction : uint8_t { Terminate, CoreDump, Ignore, Stop, Continue };
 DefaultAction default_action(int signal);

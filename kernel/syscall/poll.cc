@@ -109,10 +109,7 @@ Result<int> PollSet::wait(uint64_t deadline_ns) {
         if (ready > 0) return ready;
         // Entering one file's queue takes back the wake-up by a file that was asked before.
         if (table != nullptr) continue;
-        if (sleep_interrupted()) {
-            keep_deadline(deadline_ns);
-            return Error(kERESTARTNOHAND);
-        }
+        if (sleep_interrupted()) return restart_until(deadline_ns);
         if (!schedule_until(deadline_ns)) return check(nullptr);
     }
 }

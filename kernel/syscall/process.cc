@@ -238,8 +238,7 @@ static Result<uint32_t> wait(VirtAddr address, uint32_t expected, VirtAddr time,
     Result<void> result = futex_wait(address, expected, deadline, is_private);
     if (result.ok()) return uint32_t{0};
     if (result.error().number() != kERESTARTSYS || absolute || time == 0) return result.error();
-    keep_deadline(deadline);
-    return Error(kERESTARTNOHAND);
+    return restart_until(deadline);
 }
 
 // What the C libraries use: of the bit sets only "any", and no operation of the kernel's own

@@ -61,13 +61,11 @@ Result<void> sys_clock_nanosleep(int clock, int flags, UserIn<TimeSpec> time,
     Result<void> slept =
         wait_until(nobody, [] { return false; }, WaitMode::Interruptible, deadline);
     if (slept.error().number() == ETIMEDOUT) return {};
-    if (relative) {
-        keep_deadline(deadline);
-        uint64_t now = monotonic_ns();
-        if (!remaining.is_null())
-            TRY(remaining.write(to_time_spec(deadline > now ? deadline - now : 0)));
-    }
-    return Error(kERESTARTNOHAND);
+    if (!relative) return Error(kERESTARTNOHAND);
+    uint64_t now = monotonic_ns();
+    if (!remaining.is_null())
+        TRY(remaining.write(to_time_spec(deadline > now ? deadline - now : 0)));
+    return restart_until(deadline);
 }
 
 // ---- CPU time ----

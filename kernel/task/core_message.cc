@@ -39,7 +39,6 @@ class ProgramSymbols {
         Elf64_Sym symbols[32];
         for (uint64_t at = 0; at < std::min(table_.sh_size, kMaxTable); at += sizeof symbols) {
             size_t count = read(table_.sh_offset + at, symbols, sizeof symbols) / sizeof *symbols;
-            if (count == 0) return false;
             for (const Elf64_Sym& symbol : std::span(symbols, count)) {
                 offset = address - bias_ - symbol.st_value;
                 if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || offset >= symbol.st_size)
