@@ -149,8 +149,8 @@ class Exec {
     void commit(TrapFrame& frame) {
         replace_shared();
         reset_process();
-        reset_thread(*current_thread());
         if (!fill_space().ok()) return begin_exit_group(SIGKILL);
+        reset_thread(*current_thread());  // last its name: who sees that sees the arguments
         const LoadedImage& first = interpreter_ ? *interpreter_ : main_;
         constexpr uint64_t kFlagsAtStart = 0x202;  // IF and the bit that is always set
         // RCX differs from RIP, so the way out restores all registers (solutions/3-syscall).
