@@ -29,8 +29,12 @@ enum class Latency : uint32_t {
 inline constexpr uint64_t kLatencyOff = ~0ull;
 extern uint64_t latency_since;
 
-// What latency_end needs: 0, which is before any measurement, while there is none.
-inline uint64_t latency_start() { return latency_since != kLatencyOff ? x86::rdtsc() : 0; }
+// What latency_end needs: 0, which is before any measurement, while there is none. Otherwise
+// an odd number, so that the compiler knows which of the two it has and leaves nothing to do
+// at the end of what is not timed.
+inline uint64_t latency_start() {
+    return latency_since != kLatencyOff ? x86::rdtsc() | 1 : 0;
+}
 // Counts what began at `start`, unless that was before the measurement.
 inline void latency_end(uint64_t kind, uint64_t start) {
     if (start >= latency_since) [[unlikely]]
@@ -43,7 +47,9 @@ class LatencyTimer {
   public:
     explicit LatencyTimer(Latency kind, uint64_t which = 0)
         : kind_(static_cast<uint32_t>(kind) + which), start_(latency_start()) {}
-    ~LatencyTimer() { latency_end(kind_, start_); }
+    ~LatencyTimer() {
+        if (start_ != 0) [[unlikely]] latency_end(kind_, start_);
+    }
 
   private:
     const uint64_t kind_, start_;
