@@ -29,11 +29,13 @@ enum class Latency : uint32_t {
 inline constexpr uint64_t kLatencyOff = ~0ull;
 extern uint64_t latency_since;
 
-// What latency_end needs: 0, which is before any measurement, while there is none. Otherwise
-// an odd number, so that the compiler knows which of the two it has and leaves nothing to do
-// at the end of what is not timed.
+// What latency_end needs: 0, which is before any measurement, while there is none. The TSC has
+// long left 0; told so, the compiler leaves nothing to do at the end of what is not timed.
 inline uint64_t latency_start() {
-    return latency_since != kLatencyOff ? x86::rdtsc() | 1 : 0;
+    if (latency_since == kLatencyOff) return 0;
+    uint64_t now = x86::rdtsc();
+    if (now == 0) __builtin_unreachable();
+    return now;
 }
 // Counts what began at `start`, unless that was before the measurement.
 inline void latency_end(uint64_t kind, uint64_t start) {
