@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <future>
 #include <memory>
 #include <thread>
 
@@ -71,6 +73,39 @@ TEST(SamplerRace, NoSampleIsTornOrLost) {
     EXPECT_EQ(torn, 0u) << "samples that were read half written, or written over while read";
     EXPECT_EQ(totals.taken, 2u * kTicks);
     EXPECT_EQ(got + totals.dropped, totals.taken) << "samples lost without being counted as drops";
+}
+
+// A tick is held in the middle of its walk: switching off must not return before it has ended.
+// Who waits ends after the hold; who does not is given time to say so.
+TEST(SamplerRace, SwitchingOffWaitsForATickUnderWay) {
+    static std::atomic<bool> inside, release;
+    inside = release = false;
+    FakeMachine machine(1);
+    ASSERT_TRUE(sampler_set(true).ok());
+    user_memory = [](VirtAddr) {
+        inside = true;
+        while (!release) std::this_thread::yield();
+        return false;
+    };
+    std::thread cpu([&] {
+        Ticked ticked("held");
+        machine.be(0, &ticked.thread);
+        ticked.tick_in_user(0x5000, 0x7000);
+        machine.be(0, nullptr);
+    });
+    while (!inside) std::this_thread::yield();
+    std::promise<bool> waited;
+    std::thread setter([&] {
+        bool off = sampler_set(false).ok();
+        waited.set_value(off && release);
+    });
+    std::future<bool> result = waited.get_future();
+    result.wait_for(std::chrono::milliseconds(200));
+    release = true;
+    EXPECT_TRUE(result.get()) << "sampling was off while a tick was still at work";
+    setter.join();
+    cpu.join();
+    user_memory = nullptr;
 }
 
 // Switched on and off while ticks come.
