@@ -25,7 +25,10 @@ share() {
         awk '{ sum += $1 } END { print sum + 0 }'
 }
 at_least user_copy_in 2 "$(share user_copy_in)"
-at_least 'schedule()' 2 "$(share 'schedule()')"
+# A tick sees a switch only where interrupts come on again, and how often that is depends on
+# how ticks and turns meet (1.0 % to 3.8 % with kernels that differ by a few instructions):
+# asked is that it is there; the NMI below tells its true share.
+at_least 'schedule()' 0.2 "$(share 'schedule()')"
 at_least 'samples with a name' 95 \
     "$(sed -n 's/^mello: [0-9]* samples, \([0-9.]*\) % with a name.*/\1/p' $log)"
 

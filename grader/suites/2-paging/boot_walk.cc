@@ -8,7 +8,7 @@ constexpr uint64_t kPage = 4096;
 constexpr uint64_t kPresent = 1, kWrite = 2, kUser = 4, kLarge = 1 << 7;
 constexpr uint64_t kNoExecute = 1ull << 63, kAddressMask = 0x000ffffffffff000;
 constexpr uint64_t kKernelHalf = 0xffff800000000000, kKernelEnd = ~0ull;
-constexpr uint64_t kUserEnd = 0x0000800000000000;
+constexpr uint64_t kUserEnd = 0x0000800000000000, kStackTop = kUserEnd - kPage;
 
 // As in walk.cc.
 constexpr uint64_t kPlace = 0x300000000000;
@@ -107,10 +107,13 @@ void look_at_tables(Inspection& here) {
 void look_at_user(Inspection& here) {
     Findings wrong;
     uint64_t stack_flags = 0;
+    // The machine may have been stopped in a tick: then RSP is the kernel's. The stack goes up
+    // to the end of the user's half.
+    const uint64_t in_stack = here.cpu.rsp < kUserEnd ? here.cpu.rsp : kStackTop - 1;
     for (const Mapping& m : here.machine.mappings(here.cpu.cr3, 0, kUserEnd)) {
         if (m.write && m.execute) wrong.add("writable and executable: " + describe(m));
         if (!m.user) wrong.add("not for the user: " + describe(m));
-        if (m.start <= here.cpu.rsp && here.cpu.rsp < m.end)
+        if (m.start <= in_stack && in_stack < m.end)
             stack_flags = 1 | (m.write ? 2 : 0) | (m.execute ? 4 : 0);
         if (m.start <= here.cpu.rip && here.cpu.rip < m.end && (m.write || !m.execute))
             wrong.add("the program's code: " + describe(m));
